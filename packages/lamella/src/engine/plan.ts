@@ -1,0 +1,147 @@
+import type { Digest } from "../files/digest.ts";
+import type { Platform } from "../image/platform.ts";
+import type { Layer } from "../oci/descriptor.ts";
+
+/**
+ * What would be built for one platform, as plain data: it can be printed, compared with another, and carried to another
+ * machine. Everything the outside world had to say is in it: the pinned base, the locked packages, the files' digests.
+ */
+export interface BuildPlan {
+  readonly version: 1;
+  /** The image's identifier: 64 hexadecimal digits. */
+  readonly identifier: string;
+  readonly platform: Platform;
+  readonly base: PlannedBase;
+  readonly python?: PlannedPython;
+  readonly packages: readonly PlannedPackage[];
+  /** In layer order, bottom first. */
+  readonly steps: readonly Step[];
+  readonly config: PlannedConfig;
+}
+
+export interface PlannedBase {
+  /** As the definition names it, fully qualified. */
+  readonly reference: string;
+  /** Of the platform's manifest. */
+  readonly digest: Digest;
+  readonly layers: readonly Layer[];
+}
+
+export interface PlannedPython {
+  /** Minor version, for example `3.11`. */
+  readonly version: string;
+  /** The prefix as it is named inside the image, for example `/opt/venv`. */
+  readonly prefix: string;
+  /** Where that is once the base's links are followed, relative to the root: `opt/venv`. */
+  readonly physicalPrefix: string;
+  /** The Python that compiles bytecode; absent when there is none, and then the image has none. */
+  readonly compiler?: PlannedCompiler;
+}
+
+export interface PlannedCompiler {
+  /** Full version, for example `3.11.7`. */
+  readonly version: string;
+  /** `sys.implementation.cache_tag`: the middle of a `.pyc` file's name. */
+  readonly cacheTag: string;
+}
+
+export interface PlannedPackage {
+  /** Normalized (PEP 503). */
+  readonly name: string;
+  readonly version: string;
+  /** The wheel's file name. */
+  readonly wheel: string;
+  /** Of the wheel file. */
+  readonly digest: Digest;
+  /** Length of the wheel file in bytes. */
+  readonly size: number;
+  /** Where the wheel came from, when a requirement named a URL or a file itself (PEP 610), without credentials. */
+  readonly directUrl?: DirectUrl;
+}
+
+/** The content of `direct_url.json` (PEP 610). */
+export interface DirectUrl {
+  readonly url: string;
+  readonly archive_info: { readonly hashes: { readonly sha256: string } };
+}
+
+interface StepBase {
+  /** Decides the step's result: a step whose key has a remembered result is not run. */
+  readonly key: Digest;
+  /** Whether the step only places files, or must execute in a root filesystem. */
+  readonly needs: "files" | "rootfs";
+  /** For people: what the layer holds. */
+  readonly title: string;
+}
+
+/** Wheels that share a layer, by index into the plan's `packages`. */
+export interface WheelsStep extends StepBase {
+  readonly kind: "wheels";
+  readonly packages: readonly number[];
+}
+
+/** The bytecode of wheels that share a layer. */
+export interface BytecodeStep extends StepBase {
+  readonly kind: "bytecode";
+  readonly packages: readonly number[];
+}
+
+/** Where several wheels own one path: the file of the one that wins, again, on top. No layer when there is none. */
+export interface OverlapsStep extends StepBase {
+  readonly kind: "overlaps";
+  readonly packages: readonly number[];
+}
+
+/** A few small files and directories that the plan holds whole: the venv, users, removals, parents' modes. */
+export interface InlineStep extends StepBase {
+  readonly kind: "inline";
+  readonly entries: readonly InlineEntry[];
+}
+
+export type InlineEntry =
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+      readonly text: string;
+    }
+  | {
+      readonly kind: "directory";
+      readonly path: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | {
+      readonly kind: "symlink";
+      readonly path: string;
+      readonly target: string;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | { readonly kind: "whiteout"; readonly path: string };
+
+/** Files of the user's: a source folder, or source files. */
+export interface SourceStep extends StepBase {
+  readonly kind: "source";
+  /** Absolute path in the image, links of the base not yet followed. */
+  readonly destination: string;
+  /** Of the tree: its paths, modes and contents. */
+  readonly tree: Digest;
+  readonly files: number;
+  /** Bytes of all files. */
+  readonly size: number;
+}
+
+export type Step = WheelsStep | BytecodeStep | OverlapsStep | InlineStep | SourceStep;
+
+/** What the image's config says beyond the base's. */
+export interface PlannedConfig {
+  readonly env: Readonly<Record<string, string>>;
+  readonly workdir?: string;
+  readonly user?: string;
+  readonly shell?: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
