@@ -1,0 +1,175 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadConfig } from "./config.ts";
+import { ConfigFileError, ConfigFileUnreadableError } from "./error.ts";
+
+let cwd: string;
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), "lamella-config-"));
+});
+afterAll(() => rm(cwd, { recursive: true, force: true }));
+
+async function load(yaml: string, env: Record<string, string> = {}) {
+  await writeFile(join(cwd, "config.yaml"), yaml);
+  return loadConfig({ cwd, env });
+}
+
+describe("loadConfig", () => {
+  test("without a file and variables nothing is set", async () => {
+    const config = await loadConfig({ cwd: join(cwd, "nowhere"), env: {} });
+    expect(config).toEqual({ registries: {}, python: {}, sources: new Map(), warnings: [] });
+  });
+
+  test("reads our section of Flyte's file, and Flyte's registry", async () => {
+    const config = await load(
+      [
+        "admin: { endpoint: dns:///flyte.example }",
+        "lamella:",
+        "  registries:",
+        "    docker.io: { mirror: localhost:5000 }",
+        "    registry.example:8443:",
+        "      ca: certificates/ours.pem",
+        "      plainHttp: false",
+        "  store: ~/images",
+        "  python:",
+        "    findLinks: [wheels, https://wheels.example/list]",
+        "    noIndex: true",
+        "image:",
+        "  registry: ghcr.io/acme",
+        "  builder: local",
+      ].join("\n"),
+      { HOME: "/home/ada" },
+    );
+    expect(config.registries).toEqual({
+      "docker.io": { mirror: "localhost:5000" },
+      "registry.example:8443": { ca: join(cwd, "certificates/ours.pem"), plainHttp: false },
+    });
+    expect(config.storeRoot).toBe("/home/ada/images");
+    expect(config.defaultRegistry).toBe("ghcr.io/acme");
+    expect(config.python).toEqual({
+      findLinks: [join(cwd, "wheels"), "https://wheels.example/list"],
+      noIndex: true,
+    });
+    expect(config.warnings).toEqual([]);
+    expect(config.sources.get("registries/docker.io/mirror")).toEqual({
+      kind: "file",
+      file: join(cwd, "config.yaml"),
+      line: 4,
+      column: 26,
+    });
+    expect(config.sources.get("defaultRegistry")).toMatchObject({ line: 13 });
+  });
+
+  test("the environment wins, and is named as the source; an empty variable is none", async () => {
+    const yaml = "lamella: { store: here }\nimage: { registry: ghcr.io/acme }";
+    const config = await load(yaml, { LAMELLA_HOME: "/big", FLYTE_IMAGE_REGISTRY: "quay.io/a" });
+    expect(config.storeRoot).toBe("/big");
+    expect(config.defaultRegistry).toBe("quay.io/a");
+    expect(config.sources.get("storeRoot")).toEqual({
+      kind: "environment",
+      variable: "LAMELLA_HOME",
+    });
+    const unset = await load(yaml, { LAMELLA_HOME: "", FLYTE_IMAGE_REGISTRY: "" });
+    expect(unset.storeRoot).toBe(join(cwd, "here"));
+    expect(unset.defaultRegistry).toBe("ghcr.io/acme");
+  });
+
+  test.each([
+    "",
+    "# nothing\n",
+    "lamella:\n",
+    "lamella: { registries: , python: }",
+    "other: [1, 2]",
+  ])("takes %j for empty", async (yaml) => {
+    const config = await load(yaml);
+    expect(config.registries).toEqual({});
+    expect(config.warnings).toEqual([]);
+  });
+
+  test("warns of unknown settings of ours, with the nearest known name, and goes on", async () => {
+    const config = await load(
+      [
+        "lamella:",
+        "  registry: {}",
+        "  registries:",
+        "    docker.io: { miror: localhost:5000, plainHttp: true }",
+        "  python: { zzz: 1 }",
+        "unknownToUs: { mirror: 1 }",
+      ].join("\n"),
+    );
+    expect(config.warnings.map(({ line, message }) => `${line} ${message}`).sort()).toEqual([
+      "2 unknown setting 'lamella.registry'",
+      "4 unknown setting 'lamella.registries.docker.io.miror'; did you mean 'mirror'?",
+      "5 unknown setting 'lamella.python.zzz'",
+    ]);
+    expect(config.registries).toEqual({ "docker.io": { plainHttp: true } });
+  });
+
+  test.each([
+    ["lamella:\n  registries: [a]", 2, 15, "'lamella.registries' must be a mapping"],
+    [
+      "lamella:\n  registries:\n    docker.io: { mirror: 5000 }",
+      3,
+      26,
+      "'lamella.registries.docker.io.mirror' must be text",
+    ],
+    ["lamella:\n  registries:\n    docker.io:\n      plainHttp: maybe", 4, 18, "true or false"],
+    ["lamella: { registries: { a: { mirror: 'http://b/' } } }", 1, 39, "is no 'host'"],
+    ["lamella: { registries: { 'a b': {} } }", 1, undefined, "is no 'host'"],
+    ["lamella: { store: '' }", 1, 19, "must not be empty"],
+    ["image: { registry: 7 }", 1, 20, "'image.registry' must be text"],
+    ["- a list", 1, 1, "the file must be a mapping"],
+    ["lamella:\n  a: b\n c: d", 3, undefined, "not valid YAML"],
+    ["a: 1\na: 2", 2, 1, "not valid YAML"],
+  ])("says where %j is wrong", async (yaml, line, column, problem) => {
+    const error = await load(yaml).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(ConfigFileError);
+    const { message, ...place } = error as ConfigFileError;
+    expect(place.line).toBe(line);
+    if (column !== undefined) expect(place.column).toBe(column);
+    expect(message).toContain(`${join(cwd, "config.yaml")}:${line}:`);
+    expect(message).toContain(problem);
+  });
+
+  test("a named file must be there", async () => {
+    await expect(loadConfig({ cwd, file: "missing.yaml", env: {} })).rejects.toThrow(
+      ConfigFileUnreadableError,
+    );
+  });
+
+  test("whatever the text, the answer is a configuration or a typed error", async () => {
+    const { parseConfigFile } = await import("./config-file.ts");
+    const place = { file: "f.yaml", folder: "/", home: undefined };
+    const line = fc.constantFrom(
+      "lamella:",
+      "  registries:",
+      "    docker.io: {mirror: x}",
+      "  store: &a [*a]",
+      "  python: {findLinks: [1]}",
+      "  __proto__: {a: 1}",
+      "    ? [complex]: 1",
+      "\t- x",
+      "image: *b",
+      "---",
+    );
+    const anyText = fc.oneof(
+      fc.string(),
+      fc.array(line).map((lines) => lines.join("\n")),
+    );
+    fc.assert(
+      fc.property(anyText, (text) => {
+        try {
+          parseConfigFile(text, place);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigFileError);
+        }
+      }),
+    );
+  });
+});
