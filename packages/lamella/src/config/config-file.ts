@@ -212,6 +212,13 @@ const kindNames: Readonly<Record<string, string>> = {
   record: "a mapping",
 };
 
+/** A path as people write it in a file: relative to that file's folder, `~` for the home. */
+function expandPath(path: string, folder: string, home: string | undefined): string {
+  if (home !== undefined && (path === "~" || path.startsWith("~/")))
+    return join(home, path.slice(1));
+  return resolve(folder, path);
+}
+
 function hasScheme(link: string): boolean {
   return /^[a-z][a-z0-9+.-]+:\/\//i.test(link);
 }

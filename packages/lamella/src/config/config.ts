@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { ConfigFileUnreadableError } from "./error.ts";
 
 /** How one registry is reached. The key in {@link Config.registries} is its host as image references have it. */
@@ -117,13 +117,6 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     sources,
     warnings: fromFile?.warnings ?? [],
   };
-}
-
-/** A path as people write it in a file: relative to that file's folder, `~` for the home. */
-export function expandPath(path: string, folder: string, home: string | undefined): string {
-  if (home !== undefined && (path === "~" || path.startsWith("~/")))
-    return join(home, path.slice(1));
-  return resolve(folder, path);
 }
 
 async function readConfigText(file: string, named: boolean): Promise<string | undefined> {
