@@ -1,12 +1,7 @@
+import { join, resolve } from "node:path";
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
-import {
-  type ConfigWarning,
-  expandPath,
-  type PythonIndexConfig,
-  type RegistryConfig,
-  type SettingSource,
-} from "./config.ts";
+import type { ConfigWarning, PythonIndexConfig, RegistryConfig, SettingSource } from "./config.ts";
 import { ConfigFileError } from "./error.ts";
 import { nearestName } from "./nearest.ts";
 
