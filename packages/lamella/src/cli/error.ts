@@ -1,0 +1,57 @@
+import { LamellaError } from "../error.ts";
+
+/** The definition file that was named cannot be read: it is not there, or is no file. */
+export class DefinitionNotFoundError extends LamellaError {
+  readonly code = "definition-not-found";
+}
+
+/** Where in a definition something went wrong. Lines and columns count from 1. */
+export interface SourcePosition {
+  /** Absolute path. */
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** A definition file that cannot be loaded: it does not parse, imports what is not there, or throws. */
+export class DefinitionFileError extends LamellaError {
+  readonly code: string;
+  readonly position: SourcePosition;
+
+  constructor(
+    position: SourcePosition,
+    message: string,
+    hint: string,
+    options: ErrorOptions & { readonly code?: string } = {},
+  ) {
+    super(message, hint, options);
+    this.code = options.code ?? "definition-file";
+    this.position = position;
+  }
+}
+
+/** A definition file without the image that was asked for. */
+export class NoImageError extends LamellaError {
+  readonly code = "definition-no-image";
+}
+
+/** The command needs one image, and the definition file has several. */
+export class SeveralImagesError extends LamellaError {
+  readonly code = "definition-several-images";
+}
+
+/** A value of an option that nothing can be made of. */
+export class InvalidOptionError extends LamellaError {
+  readonly code = "option-invalid";
+}
+
+/** The user or the system asked the process to stop. */
+export class InterruptedError extends LamellaError {
+  readonly code = "interrupted";
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super("Interrupted.", "");
+    this.signal = signal;
+  }
+}

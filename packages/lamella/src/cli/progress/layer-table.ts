@@ -1,0 +1,84 @@
+import type { LayerReport, PlatformResult } from "../../engine/result.ts";
+import {
+  type Line,
+  lineWidth,
+  printable,
+  type Span,
+  span,
+  textWidth,
+  truncate,
+} from "../terminal/line.ts";
+import { count, formatBytes } from "../terminal/quantity.ts";
+
+interface Row {
+  readonly title: string;
+  readonly size: number;
+  readonly source: string;
+  readonly delivery: string;
+  /** Whether this build did something for it. */
+  readonly worked: boolean;
+}
+
+const deliveryWord: Readonly<Record<LayerReport["delivery"], string>> = {
+  uploaded: "uploaded",
+  mounted: "mounted",
+  exists: "there already",
+  kept: "",
+};
+
+/** The layers of one platform, top of the list first on disk: the base's in one row, each of ours in its own. */
+export function layerTable({ layers }: PlatformResult, columns: number): readonly Line[] {
+  const base = layers.filter(({ source }) => source === "base");
+  const ours = layers.filter(({ source }) => source !== "base");
+  const rows = [...(base.length > 0 ? [baseRow(base)] : []), ...ours.map(toRow)];
+  const sum = layers.reduce((bytes, { size }) => bytes + size, 0);
+  return lines(rows, { layers: layers.length, bytes: sum }, columns);
+}
+
+function toRow({ title, size, source, delivery }: LayerReport): Row {
+  return {
+    title: printable(title),
+    size,
+    source,
+    delivery: deliveryWord[delivery],
+    worked: source === "built" || delivery === "uploaded",
+  };
+}
+
+function baseRow(layers: readonly LayerReport[]): Row {
+  const deliveries = new Set(layers.map(({ delivery }) => deliveryWord[delivery]));
+  return {
+    title: `base, ${count(layers.length, "layer")}`,
+    size: layers.reduce((bytes, { size }) => bytes + size, 0),
+    source: "base",
+    delivery: [...deliveries].filter(Boolean).join(", "),
+    worked: false,
+  };
+}
+
+function lines(
+  rows: readonly Row[],
+  total: { readonly layers: number; readonly bytes: number },
+  columns: number,
+): readonly Line[] {
+  const sizes = [...rows.map(({ size }) => formatBytes(size)), formatBytes(total.bytes)];
+  const sizeWidth = Math.max(...sizes.map(textWidth));
+  const sourceWidth = Math.max(...rows.map(({ source }) => source.length), 0);
+  const deliveryWidth = Math.max(...rows.map(({ delivery }) => delivery.length), 0);
+  const room = columns - 2 - 2 - sizeWidth - 2 - sourceWidth - 2 - deliveryWidth;
+  const wanted = Math.max(...rows.map(({ title }) => textWidth(title)), 12);
+  const titleWidth = Math.max(12, Math.min(wanted, room));
+  const cell = (title: string, size: string): Line => {
+    const text = truncate(title, titleWidth);
+    const gap = titleWidth - textWidth(text) + 2 + sizeWidth - textWidth(size);
+    return [span("  "), span(text), span(`${" ".repeat(gap)}${size}`)];
+  };
+  const body = rows.map((row): Line => {
+    const dim: Partial<Span> = row.worked ? {} : { format: "dim" };
+    const status = `  ${row.source.padEnd(sourceWidth)}  ${row.delivery}`.trimEnd();
+    return [...cell(row.title, formatBytes(row.size)), span(status)].map((s) => ({ ...s, ...dim }));
+  });
+  const footer = cell(count(total.layers, "layer"), formatBytes(total.bytes));
+  const rule = "─".repeat(Math.max(0, lineWidth(footer) - 2));
+  return [...body, [span("  "), span(rule, "dim")], footer];
+}

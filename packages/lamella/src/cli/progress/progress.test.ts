@@ -1,0 +1,197 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { buildResult, eventStream, layerReport } from "../../../testing/build-events.ts";
+import { TerminalScreen } from "../../../testing/terminal-screen.ts";
+import type { BuildEvent } from "../../engine/event.ts";
+import { sha256 } from "../../files/digest.ts";
+import { lineWidth, paintLine, textWidth } from "../terminal/line.ts";
+import { painter } from "../terminal/paint.ts";
+import { advance, emptyBuild } from "./build-progress.ts";
+import { chooseRenderer, type ProgressMode } from "./choose-renderer.ts";
+import { liveFrame } from "./live-frame.ts";
+import { resultLines } from "./result-lines.ts";
+
+/** A stream that is no terminal. */
+function pipe(): { write(text: string): void; text: string } {
+  return {
+    text: "",
+    write(more: string): void {
+      this.text += more;
+    },
+  };
+}
+
+function rendered(
+  mode: ProgressMode,
+  events: readonly BuildEvent[],
+): { stdout: string; stderr: string } {
+  const stdout = pipe();
+  const stderr = pipe();
+  using renderer = chooseRenderer(mode, { stdout, stderr, env: {} });
+  for (const event of events) renderer.event(event);
+  return { stdout: stdout.text, stderr: stderr.text };
+}
+
+const size = fc.record({
+  columns: fc.integer({ min: 1, max: 200 }),
+  rows: fc.integer({ min: 1, max: 50 }),
+});
+
+const smallBuild: readonly BuildEvent[] = [
+  { at: 0, kind: "started", identifier: "0", uri: "localhost:5000/iris:1" },
+  {
+    at: 10,
+    kind: "task-started",
+    task: { id: 1, kind: "fetch", name: "numpy.whl", total: 18_400_000 },
+  },
+  { at: 20, kind: "task-started", task: { id: 2, kind: "fetch", name: "six.whl", total: 10_000 } },
+  { at: 90, kind: "task-finished", id: 2, outcome: "cached" },
+  { at: 500, kind: "task-progress", id: 1, done: 9_200_000 },
+];
+
+describe("the live display", () => {
+  test("stays within the terminal, whatever happens in the build", () => {
+    fc.assert(
+      fc.property(eventStream(), size, (events, size) => {
+        let build = emptyBuild;
+        for (const event of events) {
+          build = advance(build, event);
+          const frame = liveFrame(build, event.at, size);
+          expect(frame.length).toBeLessThanOrEqual(size.rows);
+          for (const line of frame) expect(lineWidth(line)).toBeLessThanOrEqual(size.columns);
+        }
+      }),
+    );
+  });
+
+  test("leaves each warning once, the last state of the build, and the cursor", () => {
+    fc.assert(
+      fc.property(eventStream(), size, (events, { columns, rows }) => {
+        const screen = new TerminalScreen(columns, rows);
+        const renderer = chooseRenderer("tty", { stdout: pipe(), stderr: screen, env: {} });
+        for (const event of events) renderer.event(event);
+        renderer[Symbol.dispose]();
+        expect(screen.cursorHidden).toBe(false);
+        expect(screen.widest).toBeLessThanOrEqual(columns);
+        if (columns < 9) return;
+        const warnings = events.filter(({ kind }) => kind === "warning");
+        expect(screen.text.match(/^warning: /gm)?.length ?? 0).toBe(warnings.length);
+      }),
+    );
+  });
+
+  test("has a line for each kind of task, and one for each that runs", () => {
+    const build = smallBuild.reduce(advance, emptyBuild);
+    const frame = liveFrame(build, 1000, { columns: 80, rows: 10 });
+    expect(frame.map((line) => paintLine(line, painter(false)).trimEnd())).toEqual([
+      `localhost:5000/iris:1${" ".repeat(54)}1.0 s`.padEnd(80),
+      `⠋ fetch    1 of 2 wheels · 1 cached${" ".repeat(39)}0.99 s`,
+      `           numpy.whl${" ".repeat(19)}━━━━━━──────   9.20 MB / 18.4 MB`,
+    ]);
+  });
+
+  test("is short in a low terminal, and says how much it does not show", () => {
+    const many = Array.from({ length: 12 }, (_, id): BuildEvent => {
+      return { at: id, kind: "task-started", task: { id, kind: "fetch", name: `${id}.whl` } };
+    });
+    const frame = liveFrame(many.reduce(advance, emptyBuild), 0, { columns: 80, rows: 5 });
+    expect(frame.length).toBe(5);
+    expect(paintLine(frame.at(-1) ?? [], painter(false))).toMatch(/and 9 more/);
+  });
+
+  test("goes over itself: nothing of an earlier picture is left", () => {
+    const screen = new TerminalScreen(80, 24);
+    const renderer = chooseRenderer("tty", { stdout: pipe(), stderr: screen, env: {} });
+    for (const event of smallBuild) renderer.event(event);
+    renderer.event({ at: 600, kind: "task-finished", id: 1, outcome: "done", bytes: 18_400_000 });
+    renderer.event({ at: 700, kind: "finished", result: buildResult() });
+    expect(screen.text.split("\n").length).toBe(2);
+    expect(screen.text).toContain("✓ fetch    2 wheels · 18.4 MB · 1 cached");
+  });
+});
+
+describe("plain lines", () => {
+  test("one for each task that has ended; the result on stdout", () => {
+    const { stdout, stderr } = rendered("plain", [
+      ...smallBuild,
+      { at: 900, kind: "task-failed", id: 1, message: "connection\nlost" },
+      { at: 950, kind: "warning", code: "w", message: "watch out", hint: "do this" },
+      { at: 1000, kind: "finished", result: buildResult() },
+    ]);
+    expect(stderr.split("\n")).toEqual([
+      "building localhost:5000/iris:1",
+      "[ 0.09 s] fetch    six.whl · cached",
+      "[ 0.90 s] fetch    numpy.whl · failed: connection\ufffdlost",
+      "warning: watch out",
+      "         do this",
+      "",
+    ]);
+    expect(stdout.split("\n").slice(0, 2)).toEqual([buildResult().uri, buildResult().digest]);
+  });
+
+  test("are what auto chooses where there is no terminal", () => {
+    expect(rendered("auto", smallBuild)).toEqual(rendered("plain", smallBuild));
+  });
+});
+
+test("JSON is the event stream, a line each", () => {
+  fc.assert(
+    fc.property(eventStream(), (events) => {
+      const { stdout, stderr } = rendered("json", events);
+      const lines = stdout.trimEnd().split("\n");
+      expect(lines.map((line) => JSON.parse(line))).toEqual(JSON.parse(JSON.stringify(events)));
+      expect(stderr).toBe("");
+    }),
+  );
+});
+
+test("quiet is the image by digest alone", () => {
+  const result = buildResult({ uri: "localhost:5000/acme/iris:v1" });
+  const { stdout, stderr } = rendered("quiet", [
+    ...smallBuild,
+    { at: 1, kind: "finished", result },
+  ]);
+  expect(stdout).toBe(`localhost:5000/acme/iris@${result.digest}\n`);
+  expect(stderr).toBe("");
+});
+
+describe("the result", () => {
+  const text = (result: ReturnType<typeof buildResult>, columns = 80): string[] =>
+    resultLines(result, columns).map((line) => paintLine(line, painter(false)));
+
+  test("is name, digest, layers and time", () => {
+    expect(text(buildResult())).toEqual([
+      "localhost:5000/iris:3f2a9c0e7bd4415c9a0c2f8e1d6b7a90",
+      sha256("manifest"),
+      "",
+      "  base, 2 layers  42.0 MB  base    mounted",
+      "  numpy 2.4.0     18.4 MB  cached  there already",
+      "  ./src → /app    1.83 kB  built   uploaded",
+      "  ───────────────────────",
+      "  4 layers        60.4 MB",
+      "",
+      "1 layer built, 1.83 kB uploaded in 4.2 s",
+    ]);
+  });
+
+  test("keeps forty layers in the width of the terminal", () => {
+    const layers = Array.from({ length: 40 }, (_, n) =>
+      layerReport(`a-package-with-a-long-name-${n} ${"1.2.3, ".repeat(n)}`),
+    );
+    const digest = sha256("m");
+    const result = buildResult({ platforms: [{ platform: "linux/amd64", digest, layers }] });
+    for (const columns of [60, 80, 120]) {
+      const table = text(result, columns).slice(3);
+      for (const line of table) expect(textWidth(line)).toBeLessThanOrEqual(columns);
+      const ends = new Set(table.slice(0, 40).map((line) => textWidth(line)));
+      expect(ends.size).toBe(1);
+    }
+  });
+
+  test("says what was not done", () => {
+    expect(text(buildResult({ upToDate: true, platforms: [] })).at(-1)).toMatch(
+      /^Nothing to build/,
+    );
+    expect(text(buildResult({ target: "store" })).at(-1)).toMatch(/not pushed/);
+  });
+});
