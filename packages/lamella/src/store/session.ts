@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { access, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { isNotFound, withStoreFaults } from "./error.ts";
+import { type Lock, tryLockFile } from "./lock.ts";
+
+/** A folder on the store's filesystem that ends with its owner. */
+export interface ScratchDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+const lockSuffix = ".lock";
+
+/**
+ * The unfinished business of one open store: temporary files and scratch folders. `sessions/ID.lock` is locked as long as
+ * its owner lives, so whoever can take that lock knows that the owner is gone, and may remove `sessions/ID`.
+ */
+export class Session implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #lockPath: string;
+  readonly #lock: Lock;
+  #files = 0;
+
+  private constructor(folder: string, lockPath: string, lock: Lock) {
+    this.#folder = folder;
+    this.#lockPath = lockPath;
+    this.#lock = lock;
+  }
+
+  /** Begins a session in the folder `sessions`, which exists. */
+  static async begin(sessions: string): Promise<Session> {
+    return await withStoreFaults(sessions, async () => {
+      for (;;) {
+        const folder = join(sessions, randomBytes(8).toString("hex"));
+        const lockPath = folder + lockSuffix;
+        const lock = await tryLockFile(lockPath);
+        // Somebody who tidies up can take the fresh file for a dead session's before it is locked here.
+        if (lock !== undefined && (await exists(lockPath))) {
+          await mkdir(folder, { mode: 0o700 });
+          return new Session(folder, lockPath, lock);
+        }
+        lock?.[Symbol.dispose]();
+      }
+    });
+  }
+
+  /** A path for a temporary file. The file does not exist, and can be renamed to any place in the store. */
+  temporaryPath(): string {
+    return join(this.#folder, `file-${this.#files++}`);
+  }
+
+  /** Creates a folder whose name starts with `prefix`. */
+  async scratch(prefix: string): Promise<ScratchDirectory> {
+    const path = await withStoreFaults(this.#folder, () =>
+      mkdtemp(join(this.#folder, `${prefix}-`)),
+    );
+    return { path, [Symbol.asyncDispose]: () => removeTree(path) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await removeTree(this.#folder);
+    await rm(this.#lockPath, { force: true });
+    this.#lock[Symbol.dispose]();
+  }
+}
+
+/**
+ * Removes what sessions left behind that were killed. What cannot be removed now stays for the next time: it must not
+ * keep anybody from working.
+ */
+export async function removeDeadSessions(sessions: string): Promise<void> {
+  for (const name of await readdir(sessions)) {
+    if (!name.endsWith(lockSuffix)) continue;
+    const lockPath = join(sessions, name);
+    try {
+      using lock = await tryLockFile(lockPath);
+      if (lock === undefined) continue;
+      await removeTree(lockPath.slice(0, -lockSuffix.length));
+      await rm(lockPath, { force: true });
+    } catch {
+      // Its files are another user's, or still in use.
+    }
+  }
+}
+
+async function removeTree(path: string): Promise<void> {
+  // A process that is being killed can add files meanwhile.
+  await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { BlobStore } from "./blob-store.ts";
+import { withStoreFaults } from "./error.ts";
+import { MemoStore } from "./memo-store.ts";
+import { removeDeadSessions, type ScratchDirectory, Session } from "./session.ts";
+
+/**
+ * The local content store: one folder that any number of processes and threads use at once, with no server between
+ * them. Disposing of it is good manners; what a process leaves behind is removed by the next one that opens the store.
+ */
+export class Store implements AsyncDisposable {
+  /** Absolute path of the store's folder. */
+  readonly root: string;
+  readonly blobs: BlobStore;
+  readonly memos: MemoStore;
+  #session: Promise<Session> | undefined;
+
+  private constructor(root: string) {
+    this.root = root;
+    const session = (): Promise<Session> => this.#currentSession();
+    this.blobs = new BlobStore(root, session);
+    this.memos = new MemoStore(this.path("memos"), session);
+  }
+
+  /**
+   * Opens the store in a folder, which is created (for this user alone) where it is not there, and removes what killed
+   * processes left in it. Raises StoreNotWritableError, DiskFullError.
+   */
+  static async open(root: string): Promise<Store> {
+    const store = new Store(resolve(root));
+    await withStoreFaults(store.root, async () => {
+      await mkdir(store.root, { recursive: true, mode: 0o700 });
+      for (const folder of ["blobs/sha256", "partial", "memos", "locks", "sessions"]) {
+        await mkdir(store.path(folder), { recursive: true });
+      }
+      await removeDeadSessions(store.path("sessions"));
+    });
+    return store;
+  }
+
+  /** Creates a folder for work in progress, on the store's filesystem; it ends with the returned object. */
+  async scratch(prefix: string): Promise<ScratchDirectory> {
+    return await (await this.#currentSession()).scratch(prefix);
+  }
+
+  /** A path in the store, for parts that keep a folder of their own there: `snapshots`, `tools`. */
+  path(...segments: string[]): string {
+    return join(this.root, ...segments);
+  }
+
+  /** Begun with the first file that is written: to read needs no session. */
+  async #currentSession(): Promise<Session> {
+    this.#session ??= Session.begin(this.path("sessions"));
+    try {
+      return await this.#session;
+    } catch (error) {
+      this.#session = undefined;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await (await session?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+}
