@@ -24,15 +24,22 @@ interface ConfigFilePlace {
 
 const text = z.string().check(z.minLength(1));
 
+const hostPattern = String.raw`(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::\d{1,5})?`;
+
 /** `host[:port]`; an IPv6 address stands in brackets. */
-const host = z.string().check(
-  z.regex(/^(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::\d{1,5})?$/, {
-    error: "is no 'host' or 'host:port'",
+const host = z
+  .string()
+  .check(z.regex(new RegExp(`^${hostPattern}$`), { error: "is no 'host' or 'host:port'" }));
+
+/** A host, and below which path of it the repositories are. */
+const mirror = z.string().check(
+  z.regex(new RegExp(`^${hostPattern}(?:/[a-z0-9._-]+)*$`), {
+    error: "is no 'host', 'host:port' or 'host:port/path' (without 'http://')",
   }),
 );
 
 const registryShape = {
-  mirror: z.optional(host),
+  mirror: z.optional(mirror),
   plainHttp: z.optional(z.boolean()),
   ca: z.optional(text),
 };

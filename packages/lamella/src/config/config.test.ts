@@ -29,7 +29,7 @@ describe("loadConfig", () => {
         "admin: { endpoint: dns:///flyte.example }",
         "lamella:",
         "  registries:",
-        "    docker.io: { mirror: localhost:5000 }",
+        "    docker.io: { mirror: localhost:5000/hub }",
         "    registry.example:8443:",
         "      ca: certificates/ours.pem",
         "      plainHttp: false",
@@ -44,7 +44,7 @@ describe("loadConfig", () => {
       { HOME: "/home/ada" },
     );
     expect(config.registries).toEqual({
-      "docker.io": { mirror: "localhost:5000" },
+      "docker.io": { mirror: "localhost:5000/hub" },
       "registry.example:8443": { ca: join(cwd, "certificates/ours.pem"), plainHttp: false },
     });
     expect(config.storeRoot).toBe("/home/ada/images");

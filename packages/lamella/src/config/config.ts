@@ -4,7 +4,7 @@ import { ConfigFileUnreadableError } from "./error.ts";
 
 /** How one registry is reached. The key in {@link Config.registries} is its host as image references have it. */
 export interface RegistryConfig {
-  /** `host[:port]` that is asked instead when something is pulled. */
+  /** `host[:port][/path]` that is asked first when something is pulled. */
   readonly mirror?: string;
   /** Whether to speak HTTP. Loopback hosts need no such word. */
   readonly plainHttp?: boolean;
