@@ -49,7 +49,8 @@ export interface Distribution {
 
 /**
  * What a base has, as far as it matters to who puts files on it. Plain data; paths are physical: relative to the root,
- * without links. Regular files are not in it (a base has 100,000), save those of the virtual environment.
+ * without links. What is in it is sorted, so
+ * that nothing depends on the order in a tar. Regular files are not in it (a base has 100,000), save those of the virtual environment.
  */
 export interface Outline {
   /** All directories but the root. */
