@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { createSign, randomUUID, X509Certificate } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { RegistryAuth } from "./docker-registry.ts";
+import { startHttpServer } from "./http-server.ts";
 
 /** One entry of a token's `access` claim. */
 export interface Access {
@@ -56,22 +56,20 @@ export async function startTokenServer(
     certificate: new X509Certificate(await readFile(certificatePath)).raw.toString("base64"),
   };
   const questions: TokenQuestion[] = [];
-  const server = createServer((request, response) => {
-    void answer(request, response, options, signer, questions);
-  });
-  const origin = await listen(server);
+  const server = await startHttpServer((request, response) =>
+    answer(request, response, options, signer, questions),
+  );
   return {
     auth: {
       kind: "token",
-      realm: `${origin}/token`,
+      realm: `${server.origin}/token`,
       service,
       issuer,
       rootCertBundle: certificatePath,
     },
     questions,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
+      await server[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -88,14 +86,6 @@ export async function createCertificate(certificatePath: string, keyPath: string
   const files = ["-keyout", keyPath, "-out", certificatePath];
   const kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
   await promisify(execFile)("openssl", ["req", ...kind, ...name, ...files]);
-}
-
-async function listen(server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("The server has no port.");
-  return `http://127.0.0.1:${address.port}`;
 }
 
 interface Signer {

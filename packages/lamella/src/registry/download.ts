@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Descriptor } from "../oci/descriptor.ts";
 import {
-  isTransient,
   RegistryContentError,
   RegistryNotFoundError,
   RegistryProtocolError,
+  type RegistryUnreachableError,
 } from "./error.ts";
 import type { RegistryHost } from "./host.ts";
 import { pullScope } from "./scope.ts";
@@ -40,8 +40,10 @@ export async function* downloadBlob(
   const hash = offset === 0 ? createHash("sha256") : undefined;
   let position = offset;
   let failures = 0;
+  let fault: RegistryUnreachableError | undefined;
   while (position < size) {
     const begun = position;
+    fault = undefined;
     const response = await host.send({
       method: "GET",
       target: `${repository}/blobs/${digest}`,
@@ -67,12 +69,13 @@ export async function* downloadBlob(
       if (error instanceof RegistryContentError) throw error;
       signal?.throwIfAborted();
       session.signal.throwIfAborted();
-      const fault = registryUnreachable(registry, host.endpoint.host, error, true);
-      if (!isTransient(fault)) throw fault;
+      fault = registryUnreachable(registry, host.endpoint.host, error, true);
+      if (!fault.transient) throw fault;
     }
     if (position === size) break;
     failures = position - begun >= countsAsProgress ? 1 : failures + 1;
     if (failures >= session.retry.attempts) {
+      if (fault !== undefined) throw fault;
       throw wrongContent(
         registry,
         repository,
