@@ -94,7 +94,7 @@ function base256(field: Uint8Array): number {
 }
 
 function decodeLatin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
 /** Decodes a name and refuses what no file system has. Throws a RangeError. */

@@ -125,25 +125,25 @@ interface BlockFields {
 }
 
 function writeBlock(block: Buffer, fields: BlockFields): void {
-  block.latin1Write(fields.name, 0);
-  block.latin1Write(octal(fields.mode, 7), 100);
-  block.latin1Write(octal(fields.uid, 7), 108);
-  block.latin1Write(octal(fields.gid, 7), 116);
-  block.latin1Write(octal(fields.size, 11), 124);
-  block.latin1Write(octal(entryTime, 11), 136);
+  block.write(fields.name, 0, "latin1");
+  block.write(octal(fields.mode, 7), 100, "latin1");
+  block.write(octal(fields.uid, 7), 108, "latin1");
+  block.write(octal(fields.gid, 7), 116, "latin1");
+  block.write(octal(fields.size, 11), 124, "latin1");
+  block.write(octal(entryTime, 11), 136, "latin1");
   // The checksum is computed as if its own field held spaces.
-  block.latin1Write("        ", 148);
-  block.latin1Write(fields.flag, 156);
-  block.latin1Write(fields.target, 157);
-  block.latin1Write("ustar\u000000", 257);
-  block.latin1Write("0000000", 329);
-  block.latin1Write("0000000", 337);
-  block.latin1Write(fields.prefix, 345);
+  block.write("        ", 148, "latin1");
+  block.write(fields.flag, 156, "latin1");
+  block.write(fields.target, 157, "latin1");
+  block.write("ustar\u000000", 257, "latin1");
+  block.write("0000000", 329, "latin1");
+  block.write("0000000", 337, "latin1");
+  block.write(fields.prefix, 345, "latin1");
   let sum = 0;
   for (let index = 0; index < blockSize; index++) {
     sum += block[index]!;
   }
-  block.latin1Write(`${octal(sum, 6)}\u0000 `, 148);
+  block.write(`${octal(sum, 6)}\u0000 `, 148, "latin1");
 }
 
 function octal(value: number, digits: number): string {

@@ -134,7 +134,10 @@ describe("what is read", () => {
           pack.entry({ ...rest, type, ...linked }, type === "file" ? content : "");
         }
         pack.finalize();
-        const entries = await read(await collect(pack), 700);
+        const entries = await read(
+          await collect(pack as unknown as AsyncIterable<Uint8Array>),
+          700,
+        );
         expect(
           entries.map((entry) => [entry.path, entry.kind, entry.mode, entry.uid, entry.text]),
         ).toEqual(
