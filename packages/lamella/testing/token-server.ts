@@ -75,14 +75,17 @@ export async function startTokenServer(
   };
 }
 
-/** Makes a self-signed certificate for loopback with a key of its own, as PEM files. Takes some 50 ms. */
-export async function createCertificate(certificatePath: string, keyPath: string): Promise<void> {
-  const name = [
-    "-subj",
-    "/CN=lamella test",
-    "-addext",
-    "subjectAltName=DNS:localhost,IP:127.0.0.1",
-  ];
+/**
+ * Makes a self-signed certificate for loopback, and a name where one is given, with a key of its own, as PEM files.
+ * Takes some 100 ms.
+ */
+export async function createCertificate(
+  certificatePath: string,
+  keyPath: string,
+  dnsName = "localhost",
+): Promise<void> {
+  const names = `subjectAltName=DNS:${dnsName},IP:127.0.0.1`;
+  const name = ["-subj", "/CN=lamella test", "-addext", names];
   const files = ["-keyout", keyPath, "-out", certificatePath];
   const kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
   await promisify(execFile)("openssl", ["req", ...kind, ...name, ...files]);

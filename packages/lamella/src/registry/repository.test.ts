@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect as connectTo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -496,6 +499,44 @@ describe("TLS", () => {
       await expect(resolve({ ca: join(folder, "empty.pem") })).rejects.toThrow(
         RegistrySettingsError,
       );
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("goes through a proxy as it is", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "lamella-tls-"));
+    try {
+      const certificate = join(folder, "certificate.pem");
+      const key = join(folder, "key.pem");
+      await createCertificate(certificate, key, "far.invalid");
+      await using registry = await startRegistry({ tls: { certificate, key } });
+      const tunnels: string[] = [];
+      const proxy = createServer();
+      proxy.on("connect", (request: IncomingMessage, client: Socket) => {
+        tunnels.push(request.url ?? "");
+        const upstream = connectTo(Number(registry.host.split(":")[1]), "127.0.0.1", () => {
+          client.write("HTTP/1.1 200 OK\r\n\r\n");
+          client.pipe(upstream).pipe(client);
+        });
+        client.on("error", () => upstream.destroy());
+        upstream.on("error", () => client.destroy());
+      });
+      proxy.listen(0, "127.0.0.1");
+      await once(proxy, "listening");
+      const { port } = proxy.address() as AddressInfo;
+      {
+        await using client = connect({
+          registries: { "far.invalid": { ca: certificate } },
+          proxy: { httpsProxy: `http://127.0.0.1:${port}` },
+        });
+        const repository = client.repository({ registry: "far.invalid", repository: "app" });
+        const layer = blobOf(randomBytes(100_000));
+        expect(await push(repository, layer)).toBe("uploaded");
+        expect(await collect(repository.blob(layer))).toEqual(Buffer.from(layer.bytes));
+      }
+      proxy.close();
+      expect(new Set(tunnels)).toEqual(new Set(["far.invalid:443"]));
     } finally {
       await rm(folder, { recursive: true });
     }
