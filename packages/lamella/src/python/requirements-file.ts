@@ -1,0 +1,322 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseRequirement, type Requirement, withoutCredentials } from "./requirements.ts";
+import {
+  InvalidRequirementError,
+  RequirementNeedsBuildError,
+  RequirementsFileError,
+} from "./resolution-error.ts";
+
+/** What a requirements file asks for: what to install, and the settings in it that steer resolution. */
+export interface RequirementsFile {
+  readonly requirements: readonly Requirement[];
+  /** From `-c` files: they bound versions and install nothing. */
+  readonly constraints: readonly Requirement[];
+  readonly settings: RequirementsSettings;
+  /** Absolute paths of every file that was read, the first one first: what a digest of the whole must cover. */
+  readonly files: readonly string[];
+}
+
+/** The options of pip's requirements files that decide what resolution finds. */
+export interface RequirementsSettings {
+  /** `--index-url`, credentials included: never to be printed. */
+  readonly indexUrl?: string;
+  readonly extraIndexUrls: readonly string[];
+  /** `file:` URLs of folders or `https:` URLs of pages. */
+  readonly findLinks: readonly string[];
+  readonly noIndex: boolean;
+  readonly pre: boolean;
+  readonly requireHashes: boolean;
+  readonly trustedHosts: readonly string[];
+}
+
+/** One logical line: a requirement, or an option with its value. */
+export type RequirementsLine =
+  | { readonly kind: "requirement"; readonly requirement: Requirement }
+  | { readonly kind: "include"; readonly constraint: boolean; readonly file: string }
+  | { readonly kind: "setting"; readonly setting: Partial<RequirementsSettings> };
+
+/** Requirements files above this size are no requirements files; in bytes. */
+const maximumFileSize = 4 * 1024 * 1024;
+
+/** Includes deeper than this are a mistake even without a cycle. */
+const maximumDepth = 32;
+
+/**
+ * Reads a requirements file in pip's format with the files that it includes.
+ *
+ * - `-r` and `-c` are relative to the file that holds them, as in pip. So are the paths of local wheels and of
+ *   `--find-links` folders, so that it does not matter from where a build is started (pip takes the former from the
+ *   working directory).
+ * - `${VARIABLE}` is not expanded: a lock must not depend on the environment, nor hold what is secret in it.
+ * - What asks for a build (`-e`, `--no-binary`, repositories, folders, sdists) raises
+ *   {@link RequirementNeedsBuildError}; anything else that cannot be read, {@link InvalidRequirementError}; a file that
+ *   is not there, {@link RequirementsFileError}. Each names file and line.
+ */
+export async function readRequirementsFile(
+  file: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<RequirementsFile> {
+  const reading: Reading = { files: new Map(), requirements: [], constraints: [], settings: [] };
+  await include(path.resolve(file), false, [], reading, options.signal);
+  return {
+    requirements: reading.requirements,
+    constraints: reading.constraints,
+    settings: mergeSettings(reading.settings),
+    files: [...reading.files.keys()],
+  };
+}
+
+interface Reading {
+  /** Absolute path to whether it was read as requirements, as constraints, or both. */
+  readonly files: Map<string, Set<"requirements" | "constraints">>;
+  readonly requirements: Requirement[];
+  readonly constraints: Requirement[];
+  readonly settings: Partial<RequirementsSettings>[];
+}
+
+async function include(
+  file: string,
+  constraint: boolean,
+  parents: readonly string[],
+  reading: Reading,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (parents.includes(file)) {
+    throw new RequirementsFileError(
+      `Requirements files include each other in a circle: ${[...parents, file].join(" → ")}.`,
+      "Take one of the -r or -c lines out.",
+    );
+  }
+  if (parents.length >= maximumDepth) {
+    throw new RequirementsFileError(
+      `Requirements files include each other more than ${maximumDepth} deep, down to ${file}.`,
+      "Merge some of them.",
+    );
+  }
+  const role = constraint ? "constraints" : "requirements";
+  const roles = reading.files.get(file) ?? new Set();
+  // A file that two others include counts once: its lines would only repeat themselves.
+  if (roles.has(role)) return;
+  reading.files.set(file, roles.add(role));
+
+  const text = await readText(file, parents.at(-1), signal);
+  for (const line of parseRequirementsText(text, { path: file })) {
+    switch (line.kind) {
+      case "requirement":
+        (constraint ? reading.constraints : reading.requirements).push(line.requirement);
+        break;
+      case "setting":
+        reading.settings.push(line.setting);
+        break;
+      case "include":
+        await include(
+          path.resolve(path.dirname(file), line.file),
+          constraint || line.constraint,
+          [...parents, file],
+          reading,
+          signal,
+        );
+        break;
+    }
+  }
+}
+
+async function readText(
+  file: string,
+  includedBy: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const from = includedBy === undefined ? "" : ` (included by ${includedBy})`;
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new RequirementsFileError(
+      `The requirements file ${file}${from} cannot be read: ${(error as Error).message}.`,
+      "Check the path: files that a requirements file includes are relative to it.",
+      { cause: error },
+    );
+  }
+  if (bytes.length > maximumFileSize) {
+    throw new RequirementsFileError(
+      `The requirements file ${file}${from} is larger than ${maximumFileSize} bytes.`,
+      "Check that it is the right file.",
+    );
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new RequirementsFileError(
+      `The requirements file ${file}${from} is not UTF-8.`,
+      "Save it as UTF-8.",
+      { cause: error },
+    );
+  }
+}
+
+/** The settings of several files or calls as one: lists joined in order, later single values replacing earlier ones. */
+export function mergeSettings(
+  settings: readonly Partial<RequirementsSettings>[],
+): RequirementsSettings {
+  const indexUrl = settings.findLast((one) => one.indexUrl !== undefined)?.indexUrl;
+  return {
+    ...(indexUrl !== undefined && { indexUrl }),
+    extraIndexUrls: [...new Set(settings.flatMap((one) => one.extraIndexUrls ?? []))],
+    findLinks: [...new Set(settings.flatMap((one) => one.findLinks ?? []))],
+    noIndex: settings.some((one) => one.noIndex === true),
+    pre: settings.some((one) => one.pre === true),
+    requireHashes: settings.some((one) => one.requireHashes === true),
+    trustedHosts: [...new Set(settings.flatMap((one) => one.trustedHosts ?? []))],
+  };
+}
+
+/**
+ * Parses the text of one requirements file. `path` (absolute) is for messages and for relative paths; nothing is read.
+ * Raises as {@link readRequirementsFile} does.
+ */
+export function parseRequirementsText(
+  text: string,
+  source: { readonly path: string },
+): RequirementsLine[] {
+  const directory = path.dirname(source.path);
+  return logicalLines(text).map(({ line, number }) => {
+    const where = `${source.path}:${number}`;
+    if (line.startsWith("-")) return parseOption(line, where, directory);
+    return { kind: "requirement", requirement: parseRequirement(line, { where, directory }) };
+  });
+}
+
+/**
+ * Lines joined at a trailing `\`, comments (a `#` at the start or after white space) and blank lines dropped; numbers
+ * count from 1 and name the first line of a joined one. As pip's documentation of the format has it: a comment line
+ * ends a continuation.
+ */
+export function logicalLines(text: string): { line: string; number: number }[] {
+  const lines: { line: string; number: number }[] = [];
+  let pending: { line: string; number: number } | undefined;
+  const finish = (line: string, number: number): void => {
+    const bare = line.replace(/(^|\s+)#.*$/, "").trim();
+    if (bare !== "") lines.push({ line: bare, number });
+    pending = undefined;
+  };
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r\n|\n|\r/)
+    .entries()) {
+    const number = pending?.number ?? index + 1;
+    const before = pending?.line ?? "";
+    if (/^\s*#/.test(raw)) {
+      finish(before, number);
+    } else if (raw.endsWith("\\")) {
+      pending = { line: before + raw.slice(0, -1), number };
+    } else {
+      finish(before + raw, number);
+    }
+  }
+  if (pending !== undefined) finish(pending.line, pending.number);
+  return lines;
+}
+
+const shortOptions: Readonly<Record<string, string>> = {
+  "-i": "--index-url",
+  "-r": "--requirement",
+  "-c": "--constraint",
+  "-e": "--editable",
+  "-f": "--find-links",
+};
+
+function parseOption(line: string, where: string, directory: string): RequirementsLine {
+  const { option, value } = splitOption(line);
+  const shown = JSON.stringify(withoutCredentials(line).slice(0, 300));
+  const invalid = (why: string, hint: string): InvalidRequirementError =>
+    new InvalidRequirementError(`${where}: ${shown}: ${why}.`, hint);
+  const argument = (): string => {
+    if (value === "") throw invalid("the option needs a value", "Give it on the same line.");
+    if (/\$\{[A-Z0-9_]+\}/.test(value)) {
+      throw invalid(
+        "environment variables are not expanded",
+        "Name the index without credentials, and give those by UV_INDEX_NAME_USERNAME and _PASSWORD, netrc or keyring.",
+      );
+    }
+    return value;
+  };
+  const indexUrl = (): string => {
+    const url = URL.parse(argument());
+    if (url === null || !/^(?:https?|file):$/.test(url.protocol)) {
+      throw invalid("its value is no URL of an index", "Give an absolute https: URL.");
+    }
+    return url.href;
+  };
+  const flag = (setting: Partial<RequirementsSettings>): RequirementsLine => {
+    if (value !== "") throw invalid("the option takes no value", "Take what follows it out.");
+    return { kind: "setting", setting };
+  };
+  switch (option) {
+    case "--requirement":
+    case "--constraint":
+      if (/^[a-z][a-z0-9+.-]*:\/\//i.test(argument())) {
+        throw invalid(
+          "a requirements file from a URL is not read",
+          "Download it and name the file.",
+        );
+      }
+      return { kind: "include", constraint: option === "--constraint", file: argument() };
+    case "--index-url":
+    case "--pypi-url":
+      return { kind: "setting", setting: { indexUrl: indexUrl() } };
+    case "--extra-index-url":
+      return { kind: "setting", setting: { extraIndexUrls: [indexUrl()] } };
+    case "--find-links": {
+      const links = argument();
+      const isUrl = /^(?:https?|file):/i.test(links);
+      const url = isUrl ? URL.parse(links) : pathToFileURL(path.resolve(directory, links));
+      if (url === null) throw invalid("its value is no URL", "Give a folder or an https: URL.");
+      return { kind: "setting", setting: { findLinks: [url.href] } };
+    }
+    case "--trusted-host":
+      return { kind: "setting", setting: { trustedHosts: [argument()] } };
+    case "--no-index":
+      return flag({ noIndex: true });
+    case "--pre":
+      return flag({ pre: true });
+    case "--require-hashes":
+      return flag({ requireHashes: true });
+    // Wheels are all that is ever taken, so these ask for what is done anyway.
+    case "--prefer-binary":
+      return flag({});
+    case "--only-binary":
+      argument();
+      return { kind: "setting", setting: {} };
+    case "--editable":
+    case "--no-binary":
+      throw new RequirementNeedsBuildError(
+        `${where}: ${shown} asks for a build from source.`,
+        "Lamella never runs a package's code on this machine, and building from source in the image is not available yet.\nBuild a wheel of it yourself (pip wheel, uv build --wheel) and name the .whl file instead.",
+      );
+    default:
+      throw invalid(
+        "the option is not taken",
+        "Taken are -r, -c, --index-url, --extra-index-url, --find-links, --no-index, --pre, --require-hashes, --trusted-host, --only-binary and --prefer-binary.",
+      );
+  }
+}
+
+/** `--name value`, `--name=value`, `-x value` and `-xvalue`. */
+function splitOption(line: string): { option: string; value: string } {
+  const long = /^(--[a-z-]+)(?:\s*=\s*|\s+|$)(.*)$/s.exec(line);
+  if (long) return { option: long[1] ?? "", value: unquoted(long[2] ?? "") };
+  const letter = line.slice(0, 2);
+  return {
+    option: shortOptions[letter] ?? letter,
+    value: unquoted(line.slice(2).replace(/^\s*=?\s*/, "")),
+  };
+}
+
+function unquoted(value: string): string {
+  const trimmed = value.trim();
+  const quoted = /^(["'])(.*)\1$/s.exec(trimmed);
+  return quoted?.[2] ?? trimmed;
+}

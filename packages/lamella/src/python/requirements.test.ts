@@ -1,0 +1,175 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { formatRequirement, parseRequirement, withoutCredentials } from "./requirements.ts";
+import {
+  CredentialsInRequirementError,
+  InvalidRequirementError,
+  InvalidWheelFilenameError,
+  RequirementNeedsBuildError,
+} from "./resolution-error.ts";
+
+const origin = { where: "image.ts", directory: "/project" };
+const parse = (text: string) => parseRequirement(text, origin);
+const wheel = "six-1.17.0-py2.py3-none-any.whl";
+const hash = "4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274";
+
+describe("what is taken", () => {
+  test.each([
+    ["numpy", "numpy"],
+    ["  Foo.Bar_baz  ", "foo-bar-baz"],
+    ["torch >= 2.0 , < 3", "torch>=2.0,<3"],
+    ["torch (>=2.0,<3)", "torch>=2.0,<3"],
+    ["a==1.*", "a==1.*"],
+    ["a===weird-version", "a===weird-version"],
+    ["a~=1.4.2,!=1.5.*", "a~=1.4.2,!=1.5.*"],
+    ["torch==2.0+cu118", "torch==2.0+cu118"],
+    ["requests [security, Socks_X] >=2", "requests[security,socks-x]>=2"],
+    ["a;python_version<'3.12' and  extra == 'x'", "a ; python_version<'3.12' and extra == 'x'"],
+    [`six @ https://x.example/${wheel}`, `six @ https://x.example/${wheel}`],
+    [
+      `six@https://x.example/${wheel} ; os_name == 'posix'`,
+      `six @ https://x.example/${wheel} ; os_name == 'posix'`,
+    ],
+    [`https://x.example/${wheel}`, `six @ https://x.example/${wheel}`],
+    [`./dist/${wheel}`, `six @ file:///project/dist/${wheel}`],
+    [`dist/${wheel}`, `six @ file:///project/dist/${wheel}`],
+    [wheel, `six @ file:///project/${wheel}`],
+    [`../${wheel}[x]`, `six[x] @ file:///${wheel}`],
+    [`six @ ./${wheel}`, `six @ file:///project/${wheel}`],
+    [`file:///a%20b/${wheel}`, `six @ file:///a%20b/${wheel}`],
+  ])("%s", (text, line) => {
+    expect(formatRequirement(parse(text))).toBe(line);
+  });
+
+  test("hashes, of the option and of the fragment", () => {
+    expect(
+      parse(`six==1.17.0 --hash=sha256:${hash} --hash sha256:${hash.toUpperCase()}`).hashes,
+    ).toEqual([hash, hash]);
+    const direct = parse(`https://x.example/${wheel}#sha256=${hash}`);
+    expect(direct.hashes).toEqual([hash]);
+    expect(direct.url).toBe(`https://x.example/${wheel}`);
+  });
+});
+
+describe("what has to be built is refused by name", () => {
+  test.each([
+    "git+https://github.com/psf/requests",
+    "requests @ git+https://github.com/psf/requests@main",
+    "six @ https://x.example/six-1.17.0.tar.gz",
+    "./six-1.17.0.tar.gz",
+    "six-1.17.0.zip",
+    ".",
+    "./project",
+    "project/",
+    "file:///project",
+  ])("%s", (text) => {
+    expect(() => parse(text)).toThrow(RequirementNeedsBuildError);
+    expect(() => parse(text)).toThrow("image.ts: ");
+  });
+});
+
+describe("what is no requirement", () => {
+  test.each([
+    "",
+    "a b c",
+    "a==",
+    "a=1",
+    "a=>1",
+    "-e .",
+    "--index-url https://x.example",
+    "a[",
+    "a[!]",
+    "a; ",
+    "a; import os; os.system('x')\nb",
+    "a\nb",
+    "a\u0000",
+    "[x]",
+    "_a",
+    "a --no-binary :all:",
+    "a --config-settings x=y",
+    "a --hash=md5:00",
+    "a --hash=sha256:00",
+    "a --hash",
+    "${NAME}",
+    "a @ ftp://x.example/a-1-py3-none-any.whl",
+    "a @ https://x.example/a",
+    `b @ https://x.example/${wheel}`,
+  ])("%j", (text) => {
+    expect(() => parse(text)).toThrow(InvalidRequirementError);
+  });
+
+  test("a line that is far too long", () => {
+    expect(() => parse("x".repeat(20_000))).toThrow(InvalidRequirementError);
+  });
+
+  test("a wheel with a name that is none", () => {
+    expect(() => parse("./x.whl")).toThrow(InvalidWheelFilenameError);
+  });
+});
+
+test("a password in an address is refused and not repeated", () => {
+  for (const text of [
+    `six @ https://joe:s3cret@x.example/${wheel}`,
+    `https://s3cret@x.example/${wheel}`,
+    `https://joe:s3cret@x.example/y.tar.gz`,
+  ]) {
+    expect(() => parse(text)).toThrow(CredentialsInRequirementError);
+    expect(() => parse(text)).not.toThrow(/s3cret|joe/);
+  }
+  expect(withoutCredentials("from https://joe:p@ss@h.example/a and http://t@h/")).toBe(
+    "from https://***@h.example/a and http://***@h/",
+  );
+});
+
+test("whatever is written, the resolver gets one line that begins with a name, or nothing", () => {
+  const pieces = fc.constantFrom(
+    "a",
+    "-e ",
+    "-",
+    "\n",
+    "\r",
+    ";",
+    " ",
+    "#",
+    "@",
+    "https://h/",
+    wheel,
+    "[",
+    "]",
+    "==1",
+    ">=",
+    "--hash=sha256:",
+    hash,
+    "'",
+    "\\",
+    "${X}",
+    "./",
+    "file:///",
+    "\t",
+    "\u0085",
+    "\u2028",
+    "git+",
+    "python_version<'3'",
+    ",",
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(pieces, fc.string({ unit: "binary", maxLength: 3 })), { maxLength: 8 }),
+      (parts) => {
+        let line: string;
+        try {
+          line = formatRequirement(parse(parts.join("")));
+        } catch (error) {
+          expect(error).toHaveProperty("code");
+          return;
+        }
+        expect(line).toMatch(
+          /^[a-z0-9][a-z0-9-]*(?:\[[a-z0-9,-]+\])?(?: @ (?:https?|file):\/\/\/?[^\s;#]+\.whl|[<>=!~][^\s;#]*)?(?: ; [\x20-\x7e]+)?$/,
+        );
+        // What was understood is understood again in the same way.
+        expect(formatRequirement(parse(line))).toBe(line);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
