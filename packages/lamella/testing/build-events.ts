@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { BuildEvent, TaskKind, TaskOutcome } from "../src/engine/event.ts";
 import type { BuildResult, LayerReport } from "../src/engine/result.ts";
 import { type Digest, sha256 } from "../src/files/digest.ts";
@@ -22,24 +22,29 @@ const kinds: readonly TaskKind[] = [
 ];
 const outcomes: readonly TaskOutcome[] = ["done", "cached", "exists", "mounted"];
 // Names as people and attackers choose them: long, in any script, with control characters.
-const name = fc.oneof(
+const anyText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 150 }),
   fc.string({ unit: "grapheme" }),
 );
 const bytes = fc.nat({ max: 4e9 });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ do: fc.constant("start"), kind: fc.constantFrom(...kinds), name, total: bytes }),
+  fc.record({
+    do: fc.constant("start"),
+    kind: fc.constantFrom(...kinds),
+    name: anyText,
+    total: bytes,
+  }),
   fc.record({ do: fc.constant("move"), done: bytes }),
   fc.record({ do: fc.constant("end"), outcome: fc.constantFrom(...outcomes), bytes }),
   fc.record({ do: fc.constant("fail") }),
-  fc.record({ do: fc.constant("warn"), message: name }),
+  fc.record({ do: fc.constant("warn"), message: anyText }),
 ) as fc.Arbitrary<Step>;
 
 /** The events of a random build, in an order that an engine could emit them in; the last is `finished` or `failed`. */
 export function eventStream(): fc.Arbitrary<readonly BuildEvent[]> {
   return fc
-    .record({ uri: name, steps: fc.array(step, { maxLength: 60 }), fails: fc.boolean() })
+    .record({ uri: anyText, steps: fc.array(step, { maxLength: 60 }), fails: fc.boolean() })
     .map(({ uri, steps, fails }) => events(uri, steps, fails));
 }
 

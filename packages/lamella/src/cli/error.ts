@@ -45,6 +45,11 @@ export class InvalidOptionError extends LamellaError {
   readonly code = "option-invalid";
 }
 
+/** The images are built, and the file that should say so cannot be written. */
+export class MetadataFileError extends LamellaError {
+  readonly code = "metadata-file";
+}
+
 /** The user or the system asked the process to stop. */
 export class InterruptedError extends LamellaError {
   readonly code = "interrupted";

@@ -8,4 +8,5 @@ export const exitCode = {
   /** 128 + the signal's number, as shells count. */
   interrupted: 130,
   terminated: 143,
+  hangUp: 129,
 } as const;

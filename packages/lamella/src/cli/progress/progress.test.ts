@@ -1,8 +1,9 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildResult, eventStream, layerReport } from "../../../testing/build-events.ts";
 import { TerminalScreen } from "../../../testing/terminal-screen.ts";
 import type { BuildEvent } from "../../engine/event.ts";
+import type { BuildResult } from "../../engine/result.ts";
 import { sha256 } from "../../files/digest.ts";
 import { lineWidth, paintLine, textWidth } from "../terminal/line.ts";
 import { painter } from "../terminal/paint.ts";
@@ -32,7 +33,7 @@ function rendered(
   return { stdout: stdout.text, stderr: stderr.text };
 }
 
-const size = fc.record({
+const anySize = fc.record({
   columns: fc.integer({ min: 1, max: 200 }),
   rows: fc.integer({ min: 1, max: 50 }),
 });
@@ -52,7 +53,7 @@ const smallBuild: readonly BuildEvent[] = [
 describe("the live display", () => {
   test("stays within the terminal, whatever happens in the build", () => {
     fc.assert(
-      fc.property(eventStream(), size, (events, size) => {
+      fc.property(eventStream(), anySize, (events, size) => {
         let build = emptyBuild;
         for (const event of events) {
           build = advance(build, event);
@@ -66,7 +67,7 @@ describe("the live display", () => {
 
   test("leaves each warning once, the last state of the build, and the cursor", () => {
     fc.assert(
-      fc.property(eventStream(), size, (events, { columns, rows }) => {
+      fc.property(eventStream(), anySize, (events, { columns, rows }) => {
         const screen = new TerminalScreen(columns, rows);
         const renderer = chooseRenderer("tty", { stdout: pipe(), stderr: screen, env: {} });
         for (const event of events) renderer.event(event);
@@ -155,10 +156,12 @@ test("quiet is the image by digest alone", () => {
   expect(stderr).toBe("");
 });
 
-describe("the result", () => {
-  const text = (result: ReturnType<typeof buildResult>, columns = 80): string[] =>
-    resultLines(result, columns).map((line) => paintLine(line, painter(false)));
+/** The lines of a result, without colours. */
+function text(result: BuildResult, columns = 80): readonly string[] {
+  return resultLines(result, columns).map((line) => paintLine(line, painter(false)));
+}
 
+describe("the result", () => {
   test("is name, digest, layers and time", () => {
     expect(text(buildResult())).toEqual([
       "localhost:5000/iris:3f2a9c0e7bd4415c9a0c2f8e1d6b7a90",
