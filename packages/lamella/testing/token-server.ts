@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createSign, randomUUID, X509Certificate } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,17 +43,37 @@ export interface RunningTokenServer extends AsyncDisposable {
 const issuer = "lamella-test";
 const service = "registry.test";
 
-/** A token server as the CNCF distribution's token specification describes it, with a key pair of its own. */
+/** Made once a process: large primes take their time. */
+let keyPair: Promise<KeyPair> | undefined;
+
+interface KeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+async function createKeyPair(): Promise<KeyPair> {
+  const folder = await mkdtemp(join(tmpdir(), "lamella-key-pair-"));
+  try {
+    const certificate = join(folder, "certificate.pem");
+    const key = join(folder, "key.pem");
+    await createCertificate(certificate, key);
+    return { certificate: await readFile(certificate, "utf8"), key: await readFile(key, "utf8") };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** A token server as the CNCF distribution's token specification describes it, signing with a key of this process. */
 export async function startTokenServer(
   options: StartTokenServerOptions = {},
 ): Promise<RunningTokenServer> {
   const folder = await mkdtemp(join(tmpdir(), "lamella-token-server-"));
   const certificatePath = join(folder, "certificate.pem");
-  const keyPath = join(folder, "key.pem");
-  await createCertificate(certificatePath, keyPath);
-  const signer = {
-    key: await readFile(keyPath, "utf8"),
-    certificate: new X509Certificate(await readFile(certificatePath)).raw.toString("base64"),
+  const { certificate, key } = await (keyPair ??= createKeyPair());
+  await writeFile(certificatePath, certificate);
+  const signer: Signer = {
+    key,
+    certificate: new X509Certificate(certificate).raw.toString("base64"),
   };
   const questions: TokenQuestion[] = [];
   const server = await startHttpServer((request, response) =>

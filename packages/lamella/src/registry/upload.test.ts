@@ -184,6 +184,16 @@ describe("an upload", () => {
     expect(opened).toEqual([0, 0]);
   });
 
+  test("begins anew where nothing has arrived, which some registries call 0-0", async () => {
+    await using server = await startUploadServer({
+      breakAfter: (request) => (request === 1 ? 0 : undefined),
+    });
+    const { opened } = await upload(server);
+    expect(server.stored()).toEqual(content);
+    expect(methods(server)).toBe("HEAD POST PUT HEAD GET POST PUT");
+    expect(opened).toEqual([0, 0]);
+  });
+
   test("whose answer is lost is not sent again", async () => {
     await using server = await startUploadServer({ losesAnswer: true });
     const { result, opened } = await upload(server);
