@@ -7,7 +7,7 @@ import type { DigestMemo } from "./digest-memo.ts";
 import type { FileEntry } from "./entry.ts";
 import { FileKindError, fileSystemError } from "./error.ts";
 import { verifiedContent } from "./file-content.ts";
-import { hashFile } from "./file-digest.ts";
+import { type FileSnapshot, hashFile } from "./file-digest.ts";
 import { defaultIgnoreRules, type IgnoreRules } from "./ignore.ts";
 import { runInSlices, runToEnd, type SlicedWork } from "./sliced-work.ts";
 import { walk } from "./walk.ts";
@@ -119,16 +119,19 @@ export function* filesWork(
 ): SlicedWork<FileTree> {
   const files: TreeFile[] = [];
   for (const { path, absolute: link } of named) {
-    const { absolute, stats } = followToFile(link);
-    files.push({
-      kind: "file",
-      path,
-      absolute,
-      ...(yield* hashFile(absolute, stats, options.memo)),
-    });
+    files.push({ kind: "file", path, ...(yield* fileWork(link, options)) });
     yield;
   }
   return fileTree(files);
+}
+
+/** The work of hashing one file, which `path` may be a link to. */
+export function* fileWork(
+  path: string,
+  { memo }: Pick<ReadTreeOptions, "memo"> = {},
+): SlicedWork<FileSnapshot & { readonly absolute: string }> {
+  const { absolute, stats } = followToFile(path);
+  return { absolute, ...(yield* hashFile(absolute, stats, memo)) };
 }
 
 /**

@@ -1,0 +1,411 @@
+import { requireBoolean, requireOptions, requireText } from "./argument.ts";
+import { baseReference, debianBase, plainPython, requireFlytePython } from "./base.ts";
+import { deepFreeze } from "./deep-freeze.ts";
+import type { ImageDefinition, LayerDefinition } from "./definition.ts";
+import { definitionRoot, loadedDefinitionRoot } from "./definition-root.ts";
+import { DefinitionError } from "./error.ts";
+import { computeIdentifier } from "./identifier.ts";
+import { layerTitle, withAbsolutePaths } from "./layer.ts";
+import { envLayer } from "./layers/env.ts";
+import { type PipPackagesOptions, pipPackagesLayer } from "./layers/pip-packages.ts";
+import { type RequirementsOptions, requirementsLayer } from "./layers/requirements.ts";
+import { sourceFileLayer } from "./layers/source-file.ts";
+import { type SourceFolderOptions, sourceFolderLayer } from "./layers/source-folder.ts";
+import { workdirLayer } from "./layers/workdir.ts";
+import { readLock } from "./lock-file.ts";
+import {
+  type NamingOptions,
+  namingOptions,
+  type PlatformOptions,
+  platformOptions,
+  requireNaming,
+  requirePlatforms,
+} from "./naming.ts";
+import type { Platform } from "./platform.ts";
+import { present } from "./present.ts";
+import { projectPythonVersion, requirePythonVersion } from "./python-version.ts";
+import { parseReference } from "./reference.ts";
+import { imageName, imageUri, isItsBase } from "./uri.ts";
+import { validateDefinition } from "./validation.ts";
+
+/** Options of {@link Image.fromBase}. */
+export interface FromBaseOptions extends NamingOptions, PlatformOptions {
+  /** The base's Python minor version, `3.12`, when the image has Python packages; found in the base if absent. */
+  readonly pythonVersion?: string | undefined;
+}
+
+/** Options of {@link Image.fromDebianBase}. */
+export interface FromDebianBaseOptions extends NamingOptions, PlatformOptions {
+  /**
+   * Python minor version: `3.12`. If absent, the project's: `.python-version`, `requires-python` in `pyproject.toml`,
+   * else 3.12.
+   */
+  readonly pythonVersion?: string | undefined;
+  /** Starts from the image that has Flyte installed; true if absent. Without, from a plain Python image. */
+  readonly installFlyte?: boolean | undefined;
+  /** Which version of Flyte: `2.0.0`. */
+  readonly flyteVersion?: string | undefined;
+  /** An image to start from in place of the one that the options above would give. */
+  readonly baseImage?: string | undefined;
+}
+
+/** Options of {@link Image.clone}: what to change. */
+export interface CloneOptions extends NamingOptions, PlatformOptions {
+  readonly pythonVersion?: string | undefined;
+}
+
+/** A path on this machine, as text or as a `file:` URL. */
+export type LocalPath = string | URL;
+
+/**
+ * A container image, as a value: what it starts from and what is laid on that. It never changes; every `with*` returns a
+ * new one. Constructing one touches no network and needs no daemon.
+ *
+ * Shapes are checked at construction ({@link DefinitionError}); whether files are there, by {@link Image.validate} and
+ * at build. Relative paths of this machine are relative to the folder of the definition file that is being loaded; in a
+ * program that uses the library, to the working directory.
+ *
+ * @example
+ * ```ts
+ * export default Image.fromDebianBase({ pythonVersion: "3.12", installFlyte: false, registry: "ghcr.io/acme", name: "trainer" })
+ *   .withPipPackages("torch", "pandas")
+ *   .withSourceFolder("./src", "/app")
+ *   .withWorkdir("/app");
+ * ```
+ */
+export class Image {
+  /** The image as plain data, frozen. */
+  readonly definition: ImageDefinition;
+  #identifier: string | undefined;
+
+  private constructor(definition: ImageDefinition) {
+    this.definition = deepFreeze(definition);
+    Object.freeze(this);
+  }
+
+  /**
+   * An image that starts from another one. Used as it is, it stands for that one, and nothing is built; with a name it
+   * can be extended.
+   *
+   * @param reference registry/name:tag or @digest, with Docker Hub's short forms
+   * @throws {@link InvalidReferenceError}, {@link DefinitionError}
+   * @example
+   * ```ts
+   * Image.fromBase("ubuntu:22.04", { name: "tools" }).withSourceFile("./tool.sh", "/usr/local/bin/");
+   * ```
+   */
+  static fromBase(reference: string, options: FromBaseOptions = {}): Image {
+    const call = "fromBase";
+    const base = requireText(reference, `${call}: the reference`);
+    parseReference(base);
+    const known = requireOptions(options, call, [
+      ...namingOptions,
+      ...platformOptions,
+      "pythonVersion",
+    ]);
+    const { pythonVersion } = known;
+    return Image.#of({
+      base: { kind: "registry", reference: base },
+      ...present({
+        ...requireNaming(known, call),
+        pythonVersion:
+          pythonVersion === undefined
+            ? undefined
+            : requirePythonVersion(pythonVersion, `${call}: pythonVersion`),
+        platforms: requirePlatforms(known, call),
+      }),
+      root: definitionRoot(),
+      layers: [],
+    });
+  }
+
+  /**
+   * A Debian image with Python: where to start from for most.
+   *
+   * - By default the published image that has Flyte installed, in the version `flyteVersion`. Used as it is, nothing is
+   *   built.
+   * - With `installFlyte: false` the official Python image, with a user `flyte` that owns `/home/flyte` and `/root`, the
+   *   workdir `/home/flyte`, and `VIRTUAL_ENV`, `PYTHONPATH` and `UV_LINK_MODE` set as Flyte's tasks expect them.
+   * - `baseImage` takes the place of the image that either would start from.
+   *
+   * An image that gives no name is called `flyte`.
+   *
+   * @throws {@link MissingFlyteVersionError}, {@link PythonVersionError}, {@link DefinitionError}
+   * @example
+   * ```ts
+   * Image.fromDebianBase({ pythonVersion: "3.12", installFlyte: false, name: "trainer" });
+   * ```
+   */
+  static fromDebianBase(options: FromDebianBaseOptions = {}): Image {
+    const call = "fromDebianBase";
+    const known = requireOptions(options, call, [
+      ...namingOptions,
+      ...platformOptions,
+      "pythonVersion",
+      "installFlyte",
+      "flyteVersion",
+      "baseImage",
+    ]);
+    const root = definitionRoot();
+    const pythonVersion =
+      known.pythonVersion === undefined
+        ? projectPythonVersion(root)
+        : requirePythonVersion(known.pythonVersion, `${call}: pythonVersion`);
+    const installFlyte = requireBoolean(known.installFlyte ?? true, `${call}: installFlyte`);
+    const { flyteVersion, baseImage } = known;
+    const base = debianBase({
+      installFlyte,
+      flyteVersion:
+        flyteVersion === undefined ? undefined : requireText(flyteVersion, `${call}: flyteVersion`),
+      baseImage: baseImage === undefined ? undefined : requireText(baseImage, `${call}: baseImage`),
+      pythonVersion,
+    });
+    return Image.#of({
+      base,
+      ...present({ ...requireNaming(known, call), platforms: requirePlatforms(known, call) }),
+      pythonVersion,
+      root,
+      ...(installFlyte ? {} : plainPython),
+      layers: [],
+    });
+  }
+
+  /**
+   * Installs Python packages: requirements, or paths of wheels. The packages of all calls of an image are resolved
+   * together. With no package, the image as it is.
+   *
+   * @throws {@link DefinitionError}: for an option among the packages, a list inside a list, a password in a URL
+   * @example
+   * ```ts
+   * image.withPipPackages("torch", "pandas>=2", { indexUrl: "https://packages.acme.com/simple" });
+   * image.withPipPackages(["torch", "pandas>=2"], { pre: true });
+   * ```
+   */
+  withPipPackages(packages: readonly string[], options?: PipPackagesOptions): Image;
+  withPipPackages(...packages: readonly string[]): Image;
+  withPipPackages(
+    ...packagesAndOptions: readonly [...packages: string[], options: PipPackagesOptions]
+  ): Image;
+  withPipPackages(...args: readonly unknown[]): Image {
+    const layer = pipPackagesLayer(args);
+    return layer.packages.length === 0 ? this : this.#with(layer);
+  }
+
+  /**
+   * Installs the packages of a requirements file, whose name ends in `.txt`. Files that it includes (`-r`, `-c`) and
+   * local wheels that it names are part of the image's identifier too.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withRequirements("./requirements.txt");
+   * ```
+   */
+  withRequirements(file: LocalPath, options: RequirementsOptions = {}): Image {
+    return this.#with(requirementsLayer(file, options));
+  }
+
+  /**
+   * Copies a folder. To a destination goes what is in the folder, as with COPY in a Dockerfile; without one (or with `.`)
+   * the folder itself goes below the workdir under its own name, or with `copyContentsOnly` its content into the workdir.
+   *
+   * What version control, editors and Python's caches leave in a folder is not copied: see {@link defaultIgnoreRules}.
+   * Links are copied as links. Files are 0644, or 0755 where their owner may execute them.
+   *
+   * @param destination absolute, or relative to the workdir at that point
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withSourceFolder("./src", "/app"); // ./src/train.py is /app/train.py
+   * image.withWorkdir("/work").withSourceFolder("./src"); // ./src/train.py is /work/src/train.py
+   * ```
+   */
+  withSourceFolder(source: LocalPath, options?: SourceFolderOptions): Image;
+  withSourceFolder(
+    source: LocalPath,
+    destination: string | undefined,
+    options?: SourceFolderOptions,
+  ): Image;
+  withSourceFolder(
+    source: LocalPath,
+    destination?: string | SourceFolderOptions,
+    options?: SourceFolderOptions,
+  ): Image {
+    return this.#with(
+      typeof destination === "object"
+        ? sourceFolderLayer(source, undefined, destination)
+        : sourceFolderLayer(source, destination, options),
+    );
+  }
+
+  /**
+   * Copies one file or several. Without a destination they go to the workdir. The destination of several files is a
+   * folder; that of one is its path, unless it ends in `/` or there is a folder. With no file, the image as it is.
+   *
+   * @param destination absolute, or relative to the workdir at that point
+   * @throws {@link DefinitionError}: also for two files of one name
+   * @example
+   * ```ts
+   * image.withSourceFile("./config.yaml", "/etc/config.yaml");
+   * image.withSourceFile(["train.py", "evaluate.py"], "/app");
+   * ```
+   */
+  withSourceFile(source: LocalPath | readonly LocalPath[], destination?: string): Image {
+    const layer = sourceFileLayer(source, destination);
+    return layer.sources.length === 0 ? this : this.#with(layer);
+  }
+
+  /**
+   * Sets environment variables. `$NAME` in a value stands for what the variable was before, as in a Dockerfile; write
+   * `\$` for a dollar sign. With no variable, the image as it is.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withEnvVars({ MODE: "fast", PATH: "/tools/bin:$PATH" });
+   * ```
+   */
+  withEnvVars(variables: Readonly<Record<string, string>>): Image {
+    const layer = envLayer(variables);
+    return Object.keys(layer.variables).length === 0 ? this : this.#with(layer);
+  }
+
+  /**
+   * Sets the working directory, for the layers that follow and for what runs in the image.
+   *
+   * @param path absolute
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withWorkdir("/app");
+   * ```
+   */
+  withWorkdir(path: string): Image {
+    return this.#with(workdirLayer(path));
+  }
+
+  /**
+   * The same image with another name, registry, tag, Python version or platforms.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * const debug = image.clone({ name: "trainer-debug" }).withPipPackages("debugpy");
+   * ```
+   */
+  clone(options: CloneOptions = {}): Image {
+    const call = "clone";
+    const known = requireOptions(options, call, [
+      ...namingOptions,
+      ...platformOptions,
+      "pythonVersion",
+    ]);
+    const { base } = this.definition;
+    let pythonVersion: string | undefined;
+    if (known.pythonVersion !== undefined) {
+      pythonVersion = requirePythonVersion(known.pythonVersion, `${call}: pythonVersion`);
+      if (base.kind === "debian" && base.flyteVersion !== undefined) {
+        requireFlytePython(pythonVersion);
+      }
+    }
+    return Image.#of({
+      ...this.definition,
+      ...present({
+        ...requireNaming(known, call),
+        platforms: requirePlatforms(known, call),
+        pythonVersion,
+      }),
+    });
+  }
+
+  /** Where the image goes, if the definition says it. */
+  get registry(): string | undefined {
+    return this.definition.registry;
+  }
+
+  /** What the image is called; absent for one that is its base. */
+  get name(): string | undefined {
+    return isItsBase(this.definition) ? undefined : imageName(this.definition);
+  }
+
+  /** The explicit tag, if the definition gives one. {@link Image.uri} has the tag that the image gets. */
+  get tag(): string | undefined {
+    return this.definition.tag;
+  }
+
+  /** The platforms to build for; absent for those of the base. */
+  get platforms(): readonly Platform[] | undefined {
+    return this.definition.platforms;
+  }
+
+  /**
+   * A hash of all that decides what is in the image, the content of its files included: 64 hexadecimal digits, the same
+   * on every machine. If there is a lock for the image beside its definition, it is part of it. Computed when it is first
+   * asked for, and then kept: {@link computeIdentifier} reads the files afresh.
+   *
+   * @throws the errors of reading files, {@link MissingFileError} and others
+   */
+  get identifier(): string {
+    this.#identifier ??= computeIdentifier(this.definition, { lock: readLock(this.definition) });
+    return this.#identifier;
+  }
+
+  /**
+   * `registry/name:tag`: the name that the built image has. The tag is the explicit one, or the first 32 digits of the
+   * identifier. For an image that is its base, the base's own.
+   */
+  get uri(): string {
+    return imageUri(this.definition, () => this.identifier);
+  }
+
+  /**
+   * Looks whether all that the definition names is there and of the right kind. A build does so too.
+   *
+   * @throws {@link ValidationError} with everything that is wrong, not only the first
+   * @example
+   * ```ts
+   * await image.validate();
+   * ```
+   */
+  async validate({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await validateDefinition(this.definition, signal);
+  }
+
+  #with(layer: LayerDefinition): Image {
+    const { definition } = this;
+    if (imageName(definition) === undefined) {
+      throw new DefinitionError(
+        `${layerTitle(layer)} on an image without a name: ${baseReference(definition.base, definition.pythonVersion)}.`,
+        `Name what is made of it: { name: "…" } in fromBase, or .clone({ name: "…" }) first.`,
+      );
+    }
+    const { root, layers } = inLoadedRoot(definition);
+    return Image.#of({ ...definition, root, layers: [...layers, layer] });
+  }
+
+  static #of(definition: ImageDefinition): Image {
+    const { registry, tag, base, pythonVersion } = definition;
+    const name = imageName(definition);
+    if (name === undefined && (registry !== undefined || tag !== undefined)) {
+      const given = registry === undefined ? "tag" : "registry";
+      throw new DefinitionError(
+        `An image made from ${baseReference(base, pythonVersion)} has a ${given} and no name.`,
+        'Give it a name: { name: "…" }.',
+      );
+    }
+    // Each is good by itself; together they may be too long.
+    if (registry !== undefined) parseReference(`${registry}/${name}`);
+    return new Image(definition);
+  }
+}
+
+/**
+ * A layer that another definition file lays on an image is relative to that file, and so is the lock of the result; what
+ * is there keeps its place. Outside of a loader the image's own root holds.
+ */
+function inLoadedRoot(definition: ImageDefinition): Pick<ImageDefinition, "root" | "layers"> {
+  const { root, layers } = definition;
+  const loaded = loadedDefinitionRoot() ?? root;
+  if (loaded === root) return { root, layers };
+  return { root: loaded, layers: layers.map((layer) => withAbsolutePaths(layer, root)) };
+}

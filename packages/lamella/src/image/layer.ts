@@ -1,0 +1,140 @@
+import { isAbsolute, resolve } from "node:path";
+import type { CanonicalValue } from "../files/canonical.ts";
+import type { SlicedWork } from "../files/sliced-work.ts";
+import { show } from "./argument.ts";
+import { DefinitionError, type Problem } from "./error.ts";
+import { type EnvLayer, encodeEnv } from "./layers/env.ts";
+import type { LayerContext } from "./layers/layer-context.ts";
+import {
+  encodePipPackages,
+  type PipPackagesLayer,
+  pipPackagesProblems,
+} from "./layers/pip-packages.ts";
+import {
+  encodeRequirements,
+  type RequirementsLayer,
+  requirementsProblems,
+} from "./layers/requirements.ts";
+import {
+  encodeSourceFile,
+  type SourceFileLayer,
+  sourceFileProblems,
+} from "./layers/source-file.ts";
+import {
+  encodeSourceFolder,
+  type SourceFolderLayer,
+  sourceFolderProblems,
+} from "./layers/source-folder.ts";
+import { encodeWorkdir, type WorkdirLayer } from "./layers/workdir.ts";
+import { absoluteRequirement } from "./local-requirement.ts";
+
+/**
+ * What is laid on a base, one call of a `with*` method each. A kind has a file of its own in `layers/` (its data, how it
+ * is constructed and checked, how it enters the identifier, what can be wrong with its files), a member here, and a case
+ * in each function below; the compiler says where one is missing.
+ */
+export type LayerDefinition =
+  | PipPackagesLayer
+  | RequirementsLayer
+  | SourceFolderLayer
+  | SourceFileLayer
+  | EnvLayer
+  | WorkdirLayer;
+
+/** What of a layer decides what is in the image, the content of its files included. */
+export function* encodeLayer(
+  layer: LayerDefinition,
+  context: LayerContext,
+): SlicedWork<CanonicalValue> {
+  switch (layer.kind) {
+    case "pip-packages":
+      return [layer.kind, yield* encodePipPackages(layer, context)];
+    case "requirements":
+      return [layer.kind, yield* encodeRequirements(layer, context)];
+    case "source-folder":
+      return [layer.kind, yield* encodeSourceFolder(layer, context)];
+    case "source-file":
+      return [layer.kind, yield* encodeSourceFile(layer, context)];
+    case "env":
+      return [layer.kind, encodeEnv(layer)];
+    case "workdir":
+      return [layer.kind, encodeWorkdir(layer)];
+    default:
+      throw unknownKind(layer);
+  }
+}
+
+/** What is wrong with the files that a layer names. */
+export function* layerProblems(
+  layer: LayerDefinition,
+  context: LayerContext,
+): SlicedWork<readonly Problem[]> {
+  switch (layer.kind) {
+    case "pip-packages":
+      return pipPackagesProblems(layer, context);
+    case "requirements":
+      return requirementsProblems(layer, context);
+    case "source-folder":
+      return yield* sourceFolderProblems(layer, context);
+    case "source-file":
+      return sourceFileProblems(layer, context);
+    case "env":
+    case "workdir":
+      return [];
+    default:
+      throw unknownKind(layer);
+  }
+}
+
+/** The layer as its author wrote it, for messages: `withSourceFolder("./src")`. */
+export function layerTitle(layer: LayerDefinition): string {
+  switch (layer.kind) {
+    case "pip-packages":
+      return title("withPipPackages", layer.packages);
+    case "requirements":
+      return title("withRequirements", [layer.file]);
+    case "source-folder":
+      return title("withSourceFolder", [layer.source]);
+    case "source-file":
+      return title("withSourceFile", layer.sources);
+    case "env":
+      return title("withEnvVars", Object.keys(layer.variables));
+    case "workdir":
+      return title("withWorkdir", [layer.path]);
+    default:
+      throw unknownKind(layer);
+  }
+}
+
+/** The layer with paths that do not depend on the root they were relative to. */
+export function withAbsolutePaths(layer: LayerDefinition, root: string): LayerDefinition {
+  const absolute = (path: string): string => (isAbsolute(path) ? path : resolve(root, path));
+  switch (layer.kind) {
+    case "requirements":
+      return { ...layer, file: absolute(layer.file) };
+    case "source-folder":
+      return { ...layer, source: absolute(layer.source) };
+    case "source-file":
+      return { ...layer, sources: layer.sources.map(absolute) };
+    case "pip-packages":
+      return { ...layer, packages: layer.packages.map((text) => absoluteRequirement(text, root)) };
+    case "env":
+    case "workdir":
+      return layer;
+    default:
+      throw unknownKind(layer);
+  }
+}
+
+function title(call: string, texts: readonly string[]): string {
+  const shown = texts.slice(0, 3).map((text) => show(text));
+  return `${call}(${[...shown, ...(texts.length > 3 ? ["…"] : [])].join(", ")})`;
+}
+
+/** Data of a newer version, or damaged: refused, so that nothing of a definition is left out silently. */
+function unknownKind(layer: never): DefinitionError {
+  return new DefinitionError(
+    `Unknown kind of layer: ${show((layer as { readonly kind?: unknown }).kind)}.`,
+    "A newer Lamella may know it: update.",
+  );
+}
