@@ -54,3 +54,13 @@ export class PlatformNotFoundError extends LamellaError {
 export class InvalidLayoutError extends LamellaError {
   readonly code = "layout-invalid";
 }
+
+/** A layout that cannot be written: the disk is full or read-only, or the folder is somebody else's. */
+export class LayoutNotWritableError extends LamellaError {
+  readonly code = "layout-not-writable";
+}
+
+/** Bytes for a layout that are not those that their digest and size say. */
+export class BlobMismatchError extends LamellaError {
+  readonly code = "layout-blob-mismatch";
+}
