@@ -67,7 +67,9 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     // JSON is YAML.
     await writeFile(configPath, JSON.stringify(await configuration(folder, options)));
     await using log = await open(logPath, "w");
-    child = spawn(binary, ["serve", configPath], { stdio: ["ignore", log.fd, "pipe"] });
+    // A test that is killed disposes of nothing: then the kernel ends the registry.
+    const args = ["--pdeathsig", "KILL", binary, "serve", configPath];
+    child = spawn("setpriv", args, { stdio: ["ignore", log.fd, "pipe"] });
     const running = child;
     const host = await listeningAddress(running);
     return {
@@ -123,7 +125,7 @@ async function listeningAddress(child: ChildProcess): Promise<string> {
   if (stderr === null) throw new Error("The registry has no log.");
   const said: string[] = [];
   const failed = once(child, "error").then(([error]) =>
-    explainMissing(binary, "docker-registry")(error),
+    explainMissing("setpriv", "util-linux")(error),
   );
   const listening = (async () => {
     for await (const line of createInterface(stderr)) {
@@ -131,7 +133,9 @@ async function listeningAddress(child: ChildProcess): Promise<string> {
       if (address !== undefined) return address;
       said.push(line);
     }
-    throw new Error(`docker-registry ended before it listened:\n${said.slice(-20).join("\n")}`);
+    const log = said.slice(-20).join("\n");
+    if (log.includes(`failed to execute ${binary}`)) throw missing(binary, "docker-registry", log);
+    throw new Error(`docker-registry ended before it listened:\n${log}`);
   })();
   try {
     return await Promise.race([listening, failed]);
@@ -145,13 +149,17 @@ async function listeningAddress(child: ChildProcess): Promise<string> {
 function explainMissing(program: string, debianPackage: string): (error: unknown) => never {
   return (error) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") {
-      throw new Error(
-        `${program} is not installed. Run script/setup, or: apt-get install ${debianPackage}`,
-        { cause: error },
-      );
+      throw missing(program, debianPackage, error);
     }
     throw error;
   };
+}
+
+function missing(program: string, debianPackage: string, cause: unknown): Error {
+  return new Error(
+    `${program} is not installed. Run script/setup, or: apt-get install ${debianPackage}`,
+    { cause },
+  );
 }
 
 async function end(child: ChildProcess | undefined, folder: string): Promise<void> {
