@@ -10,6 +10,11 @@ export class OversizedLayerError extends LamellaError {
   readonly code = "base-layer-oversized";
 }
 
+/** A manifest or config of the base that is longer than any is. */
+export class OversizedDocumentError extends LamellaError {
+  readonly code = "base-document-oversized";
+}
+
 /** A layer whose uncompressed content is not what the image's config says. */
 export class DiffIdMismatchError extends LamellaError {
   readonly code = "base-diff-id-mismatch";
@@ -28,11 +33,6 @@ export class AccountError extends LamellaError {
 /** A distribution that must be replaced but does not say which files it has. */
 export class DistributionWithoutRecordError extends LamellaError {
   readonly code = "base-distribution-without-record";
-}
-
-/** The reference names nothing in its registry. */
-export class BaseNotFoundError extends LamellaError {
-  readonly code = "base-not-found";
 }
 
 /** The machine lacks what `lamella base bootstrap` needs. */
