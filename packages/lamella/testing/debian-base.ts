@@ -1,0 +1,113 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pushDebianImage } from "../src/base/bootstrap.ts";
+import { makeDebianImage } from "../src/base/debian-image.ts";
+import { type Digest, parseDigest } from "../src/files/digest.ts";
+import type { Platform } from "../src/image/platform.ts";
+import { formatReference, parseReference } from "../src/image/reference.ts";
+import { imageLayers, parseImageConfig } from "../src/oci/config.ts";
+import type { Layer } from "../src/oci/descriptor.ts";
+import type { Document } from "../src/oci/document.ts";
+import { parseImageManifest } from "../src/oci/manifest.ts";
+import { mediaType } from "../src/oci/media-type.ts";
+import { createRegistryClient } from "../src/registry/client.ts";
+import { anonymous } from "../src/registry/credentials.ts";
+import { acquireLock } from "../src/store/lock.ts";
+import { Store } from "../src/store/store.ts";
+
+export interface DebianBaseOptions {
+  /** `bookworm` if absent. */
+  readonly suite?: string;
+  readonly python: boolean;
+  /** `linux/amd64` if absent. */
+  readonly platform?: Platform;
+  /** The image that it stands in for; `docker.io/library/python:3.11-slim-bookworm` if absent. */
+  readonly as?: string;
+}
+
+/** A real Debian base, whose blobs are in a store. */
+export interface DebianBase {
+  readonly store: Store;
+  readonly image: {
+    readonly config: Document;
+    readonly manifest: Document;
+    readonly layers: readonly Layer[];
+  };
+}
+
+/**
+ * A real Debian base, made by mmdebstrap (as root, some 30 s) the first time, and then found in the machine's temporary
+ * folder for as long as the recipe's sources stay the same. The store is the caller's to dispose of.
+ */
+export async function debianBase(options: DebianBaseOptions): Promise<DebianBase> {
+  const { suite = "bookworm", python, platform = "linux/amd64" } = options;
+  const store = await Store.open(join(tmpdir(), `lamella-debian-bases-${process.getuid?.() ?? 0}`));
+  const key = [await recipeDigest(), suite, python, platform].join(" ");
+  // Test files run in processes of their own: one of them makes it, the others wait.
+  await using _ = await acquireLock(store, `debian-base ${key}`);
+  const remembered = await store.memos.get(namespace, key, (value) => parseDigest(String(value)));
+  const found = remembered && (await findImage(store, remembered));
+  if (found) return { store, image: found };
+  const { image } = await makeDebianImage({ suite, python, platform, store, env: process.env });
+  await store.memos.put(namespace, key, image.manifest.descriptor.digest);
+  return { store, image };
+}
+
+/**
+ * Puts a real Debian base into a local registry, named as a mirror has it. Takes less than a second once it was made.
+ * Returns its reference there: `127.0.0.1:5000/library/python:3.11-slim-bookworm`.
+ */
+export async function pushDebianBase(
+  registryHost: string,
+  options: DebianBaseOptions,
+): Promise<string> {
+  const { store, image } = await debianBase(options);
+  await using _ = store;
+  await using client = createRegistryClient({ registries: {}, credentials: anonymous });
+  const as = parseReference(options.as ?? "docker.io/library/python:3.11-slim-bookworm");
+  return formatReference(await pushDebianImage(image, { as, to: registryHost, client, store }));
+}
+
+const namespace = "debian-base";
+
+async function findImage(store: Store, digest: Digest): Promise<DebianBase["image"] | undefined> {
+  try {
+    const manifest = await readAll(store, digest);
+    const parsed = parseImageManifest(manifest);
+    const config = await readAll(store, parsed.config.digest);
+    const layers = imageLayers(parsed, parseImageConfig(config));
+    for (const layer of layers) {
+      if ((await store.blobs.has(layer.digest)) !== layer.size) return undefined;
+    }
+    return {
+      config: { bytes: config, descriptor: parsed.config },
+      manifest: {
+        bytes: manifest,
+        descriptor: { mediaType: mediaType.manifest, digest, size: manifest.length },
+      },
+      layers,
+    };
+  } catch {
+    // Temporary folders are cleaned in part: it is made anew.
+    return undefined;
+  }
+}
+
+async function readAll(store: Store, digest: Digest): Promise<Uint8Array> {
+  return Buffer.concat(await Array.fromAsync(store.blobs.read(digest)));
+}
+
+/** Of all sources that decide what the image is. */
+async function recipeDigest(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const folder of ["base", "oci"]) {
+    const path = join(import.meta.dirname, "../src", folder);
+    for (const name of (await readdir(path)).sort()) {
+      if (!name.endsWith(".ts") || name.endsWith(".test.ts")) continue;
+      hash.update(`${folder}/${name}\0`).update(await readFile(join(path, name)));
+    }
+  }
+  return hash.digest("hex");
+}
