@@ -9,6 +9,7 @@ import { type ImageIndex, indexSchema } from "./index-document.ts";
 import { decodeJson, invalidDocument } from "./json.ts";
 import {
   isIndexType,
+  isManifestType,
   isNonDistributableType,
   isSchema1Type,
   layerCompression,
@@ -59,7 +60,7 @@ export function parseManifest(bytes: Uint8Array): Manifest | ImageIndex {
   if (isIndexType(type) || (type === "" && head.manifests !== undefined)) {
     return decodeJson(bytes, "index", indexSchema);
   }
-  if (type !== "" && type !== mediaType.manifest && type !== mediaType.dockerManifest) {
+  if (type !== "" && !isManifestType(type)) {
     throw unsupported("A manifest", type);
   }
   const manifest = decodeJson(bytes, "manifest", manifestSchema);
