@@ -1,16 +1,15 @@
-import { copyFile, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { defineConfig, type Plugin } from "rolldown";
+import { copyFile, glob } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { defineConfig, type Plugin, type RolldownOptions } from "rolldown";
 
 const out = "dist";
 
 /** Files that are read at run time beside the module that names them, and so lie beside the bundle. */
-function dataFiles(folder: string, extension: string): Plugin {
+function dataFiles(pattern: string): Plugin {
   return {
     name: "data-files",
     async writeBundle() {
-      const names = (await readdir(folder)).filter((name) => name.endsWith(extension));
-      await Promise.all(names.map((name) => copyFile(join(folder, name), join(out, name))));
+      for await (const path of glob(pattern)) await copyFile(path, join(out, basename(path)));
     },
   };
 }
@@ -20,22 +19,23 @@ function dataFiles(folder: string, extension: string): Plugin {
  * files. All of it lies flat in `dist/`, so that modules find workers and data beside themselves (`import.meta.url`).
  * Names and lines are kept: a stack trace can be read, and no source maps are shipped.
  */
-export default defineConfig({
+const config: RolldownOptions = defineConfig({
   input: {
     index: "src/index.ts",
     cli: "src/cli/bin.ts",
     oci: "src/oci/index.ts",
     registry: "src/registry/index.ts",
     engine: "src/engine/index.ts",
-    "layer-worker": "src/engine/layer-worker.ts",
+    "layer-worker": "src/engine/materialize/layer-worker.ts",
   },
   platform: "node",
-  plugins: [dataFiles("src/python", ".py")],
+  plugins: [dataFiles("src/**/*.py")],
   output: {
     dir: out,
     cleanDir: true,
     chunkFileNames: "chunk-[name].js",
-    legalComments: "inline",
+    comments: { legal: true },
     minify: "dce-only",
   },
 });
+export default config;

@@ -1,3 +1,25 @@
-export { Image } from "./image/image.ts";
-export type * from "./image/image.ts";
+export type { Builder, BuildOptions, PlanOptions } from "./builders/builder.ts";
+export { build, lock, plan } from "./builders/index.ts";
+export type { Config } from "./config/config.ts";
+export { Build } from "./engine/build.ts";
+export type { BuildEvent, Task, TaskKind, TaskOutcome } from "./engine/event.ts";
+export type { WrittenLock } from "./engine/lock-image.ts";
+export type * from "./engine/plan.ts";
+export type {
+  BuildResult,
+  LayerDelivery,
+  LayerReport,
+  LayerSource,
+  PlatformResult,
+} from "./engine/result.ts";
 export { LamellaError } from "./error.ts";
+export type { Digest } from "./files/digest.ts";
+export type * from "./image/definition.ts";
+export type {
+  CloneOptions,
+  FromBaseOptions,
+  FromDebianBaseOptions,
+  LocalPath,
+} from "./image/image.ts";
+export { Image } from "./image/image.ts";
+export type { Platform } from "./image/platform.ts";

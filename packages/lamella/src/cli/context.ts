@@ -1,4 +1,5 @@
 import type { CommandContext } from "@stricli/core";
+import type { Interruptions } from "./interruption.ts";
 
 /** What a command knows of the process that it runs in. */
 export interface CliContext extends CommandContext {
@@ -13,6 +14,7 @@ export interface CliContext extends CommandContext {
   readonly env: NodeJS.ProcessEnv;
   /** Aborted when somebody wants the process to stop; the reason is an {@link InterruptedError}. */
   readonly signal: AbortSignal;
+  readonly interruptions: Interruptions;
   /** The exit code of a command that ran well but has one of its own to hand on, as `lamella run` does. */
   exitWith(code: number): void;
 }

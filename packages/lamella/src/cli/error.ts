@@ -40,9 +40,14 @@ export class SeveralImagesError extends LamellaError {
   readonly code = "definition-several-images";
 }
 
-/** A value of an option that nothing can be made of. */
-export class InvalidOptionError extends LamellaError {
-  readonly code = "option-invalid";
+/** The command line is wrong: nothing was tried. */
+export class UsageError extends LamellaError {
+  readonly code = "usage";
+}
+
+/** The image that a command is to run in is nowhere. */
+export class ImageNotFoundError extends LamellaError {
+  readonly code = "image-not-found";
 }
 
 /** The images are built, and the file that should say so cannot be written. */
@@ -54,9 +59,11 @@ export class MetadataFileError extends LamellaError {
 export class InterruptedError extends LamellaError {
   readonly code = "interrupted";
   readonly signal: NodeJS.Signals;
+  readonly exitCode: number;
 
-  constructor(signal: NodeJS.Signals) {
+  constructor(signal: NodeJS.Signals, exitCode: number) {
     super("Interrupted.", "");
     this.signal = signal;
+    this.exitCode = exitCode;
   }
 }

@@ -6,23 +6,30 @@ const codes = {
   SIGTERM: exitCode.terminated,
   SIGHUP: exitCode.hangUp,
 } as const;
+const names = Object.keys(codes) as (keyof typeof codes)[];
 
-/**
- * A signal that is aborted by the first Ctrl-C (or SIGTERM, SIGHUP), so that what runs can stop cleanly. The second
- * one ends the process at once.
- */
-export function watchInterruptions(process: NodeJS.Process): AbortSignal {
-  const controller = new AbortController();
-  for (const name of Object.keys(codes) as (keyof typeof codes)[]) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(codes[name]);
-      controller.abort(new InterruptedError(name));
-    });
-  }
-  return controller.signal;
+/** What somebody wants who presses Ctrl-C, or sends SIGTERM or SIGHUP. */
+export interface Interruptions {
+  /** Aborted by the first of those signals, so that what runs can stop cleanly; the second ends the process at once. */
+  readonly signal: AbortSignal;
+  /** Leaves the signals to somebody else, until the returned object is disposed of. */
+  handOver(): Disposable;
 }
 
-/** The exit code of a process that stopped because of a signal. */
-export function interruptedCode({ signal }: InterruptedError): number {
-  return signal in codes ? codes[signal as keyof typeof codes] : exitCode.failure;
+export function watchInterruptions(process: NodeJS.Process): Interruptions {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    const code = codes[name as keyof typeof codes];
+    if (controller.signal.aborted) process.exit(code);
+    controller.abort(new InterruptedError(name, code));
+  };
+  const watch = (): void => names.forEach((name) => process.on(name, onSignal));
+  watch();
+  return {
+    signal: controller.signal,
+    handOver: () => {
+      for (const name of names) process.off(name, onSignal);
+      return { [Symbol.dispose]: watch };
+    },
+  };
 }

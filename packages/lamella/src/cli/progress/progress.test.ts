@@ -86,7 +86,7 @@ describe("the live display", () => {
     const frame = liveFrame(build, 1000, { columns: 80, rows: 10 });
     expect(frame.map((line) => paintLine(line, painter(false)).trimEnd())).toEqual([
       `localhost:5000/iris:1${" ".repeat(54)}1.0 s`.padEnd(80),
-      `⠋ fetch    1 of 2 wheels · 1 cached${" ".repeat(39)}0.99 s`,
+      `⠋ fetch    1 of 2 downloads · 1 cached${" ".repeat(36)}0.99 s`,
       `           numpy.whl${" ".repeat(19)}━━━━━━──────   9.20 MB / 18.4 MB`,
     ]);
   });
@@ -107,7 +107,7 @@ describe("the live display", () => {
     renderer.event({ at: 600, kind: "task-finished", id: 1, outcome: "done", bytes: 18_400_000 });
     renderer.event({ at: 700, kind: "finished", result: buildResult() });
     expect(screen.text.split("\n").length).toBe(2);
-    expect(screen.text).toContain("✓ fetch    2 wheels · 18.4 MB · 1 cached");
+    expect(screen.text).toContain("✓ fetch    2 downloads · 18.4 MB · 1 cached");
   });
 });
 

@@ -20,7 +20,7 @@ const nouns: Readonly<Record<TaskKind, string>> = {
   base: "base",
   resolve: "resolution",
   sources: "folder",
-  fetch: "wheel",
+  fetch: "download",
   layer: "layer",
   push: "blob",
   publish: "manifest",

@@ -1,0 +1,114 @@
+import { rename, rm, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { BuildOptions } from "../../builders/builder.ts";
+import { build } from "../../builders/index.ts";
+import type { BuildResult } from "../../engine/result.ts";
+import type { Platform } from "../../image/platform.ts";
+import type { CommonFlags } from "../commands/parameters.ts";
+import type { CliContext } from "../context.ts";
+import type { ExportedImage } from "../definition/exported-images.ts";
+import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { MetadataFileError, UsageError } from "../error.ts";
+import { chooseRenderer, type ProgressMode } from "../progress/choose-renderer.ts";
+import { loadSettings } from "./settings.ts";
+
+export interface BuildFlags extends CommonFlags {
+  readonly output?: NonNullable<BuildOptions["output"]>;
+  readonly tag?: readonly string[];
+  readonly force?: boolean;
+  readonly upgrade?: boolean;
+  readonly locked?: boolean;
+  readonly push?: boolean;
+  readonly platform?: readonly Platform[];
+  readonly metadataFile?: string;
+  readonly progress: ProgressMode;
+}
+
+/** `lamella build`: builds the images one after the other, and shows each as it goes. */
+export async function buildAction(
+  this: CliContext,
+  flags: BuildFlags,
+  file: string,
+): Promise<void> {
+  checkTogether(flags);
+  const definition = await parseDefinitionArgument(file, this.cwd);
+  const config = await loadSettings(this, flags.config);
+  const images = await loadDefinition(definition, this);
+  const options = { ...buildOptions(flags, this.cwd), config, signal: this.signal };
+  const built: BuiltImage[] = [];
+  for (const exported of images) {
+    built.push({ export: exported.name, ...(await buildShown(exported, options, flags, this)) });
+  }
+  if (flags.metadataFile !== undefined) {
+    await writeMetadata(resolve(this.cwd, flags.metadataFile), built);
+  }
+}
+
+/** An entry of the metadata file. */
+type BuiltImage = BuildResult & { readonly export: string };
+
+function checkTogether({ output, push, locked, upgrade }: BuildFlags): void {
+  if (output && push) {
+    throw new UsageError(
+      "--output and --push exclude each other.",
+      "A layout is not pushed: leave one of them away.",
+    );
+  }
+  if (locked && upgrade) {
+    throw new UsageError(
+      "--locked and --upgrade exclude each other.",
+      "To lock newer packages: lamella lock FILE --upgrade",
+    );
+  }
+}
+
+function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
+  const { output, tag, force, upgrade, locked, push, platform } = flags;
+  return {
+    ...(output && { output: { ...output, path: resolve(cwd, output.path) } }),
+    ...(tag && { tags: tag }),
+    ...(force && { force }),
+    ...(upgrade && { upgrade }),
+    ...(locked && { locked }),
+    ...(push && { push }),
+    ...(platform && { platforms: platform }),
+  };
+}
+
+async function buildShown(
+  { image }: ExportedImage,
+  options: BuildOptions,
+  { progress }: BuildFlags,
+  { process, env, signal }: CliContext,
+): Promise<BuildResult> {
+  using renderer = chooseRenderer(progress, {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env,
+  });
+  const building = build(image, options);
+  for await (const event of building) renderer.event(event);
+  try {
+    return await building;
+  } catch (error) {
+    // Whatever an interrupted build says of itself, the interruption is why it failed.
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** Writes what was built; the file is there whole or not at all. */
+async function writeMetadata(path: string, images: readonly BuiltImage[]): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, `${JSON.stringify({ images }, undefined, 2)}\n`);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new MetadataFileError(
+      `Cannot write the metadata file ${path}: ${error instanceof Error ? error.message : String(error)}.`,
+      "The images are built. Name a file in a folder that exists and can be written.",
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,27 @@
+import { relative } from "node:path";
+import { lock } from "../../builders/index.ts";
+import type { CommonFlags } from "../commands/parameters.ts";
+import type { CliContext } from "../context.ts";
+import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { count } from "../terminal/quantity.ts";
+import { loadSettings } from "./settings.ts";
+import { showTasks } from "./show-tasks.ts";
+
+export interface LockFlags extends CommonFlags {
+  readonly upgrade?: boolean;
+}
+
+/** `lamella lock`: writes the lock of each image; where it is, and whether it changed, go to stdout. */
+export async function lockAction(this: CliContext, flags: LockFlags, file: string): Promise<void> {
+  const definition = await parseDefinitionArgument(file, this.cwd);
+  const config = await loadSettings(this, flags.config);
+  const { signal } = this;
+  for (const { image } of await loadDefinition(definition, this)) {
+    const options = { config, signal, ...(flags.upgrade && { upgrade: true }) };
+    const written = await showTasks(this, (emit) => lock(image, { ...options, emit }));
+    const packages = Math.max(...written.plans.map((plan) => plan.packages.length));
+    const state = written.changed ? "written" : "unchanged";
+    const path = relative(this.cwd, written.path);
+    this.process.stdout.write(`${path}: ${count(packages, "package")}, ${state}\n`);
+  }
+}

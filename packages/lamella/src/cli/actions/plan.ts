@@ -1,0 +1,45 @@
+import { plan } from "../../builders/index.ts";
+import type { BuildPlan } from "../../engine/plan.ts";
+import type { Platform } from "../../image/platform.ts";
+import type { CommonFlags } from "../commands/parameters.ts";
+import type { CliContext } from "../context.ts";
+import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { planLines } from "../plan/plan-lines.ts";
+import { rememberedSteps } from "../plan/remembered-steps.ts";
+import { paintLine } from "../terminal/line.ts";
+import { painter, wantsColor } from "../terminal/paint.ts";
+import { loadSettings } from "./settings.ts";
+import { showTasks } from "./show-tasks.ts";
+
+export interface PlanFlags extends CommonFlags {
+  readonly json?: boolean;
+  readonly upgrade?: boolean;
+  readonly platform?: readonly Platform[];
+}
+
+/** `lamella plan`: what a build would do, for people, or as data: an array of plans, one a platform of each image. */
+export async function planAction(this: CliContext, flags: PlanFlags, file: string): Promise<void> {
+  const definition = await parseDefinitionArgument(file, this.cwd);
+  const config = await loadSettings(this, flags.config);
+  const { signal, process, env } = this;
+  const options = {
+    config,
+    signal,
+    ...(flags.upgrade && { upgrade: true }),
+    ...(flags.platform && { platforms: flags.platform }),
+  };
+  const plans: BuildPlan[] = [];
+  const paint = painter(wantsColor(process.stdout, env));
+  for (const { image } of await loadDefinition(definition, this)) {
+    const ofImage = await showTasks(this, (emit) => plan(image, { ...options, emit }));
+    plans.push(...ofImage);
+    if (flags.json) continue;
+    for (const one of ofImage) {
+      const known = await rememberedSteps(one, config, env);
+      for (const line of planLines(one, { uri: image.uri, known })) {
+        process.stdout.write(`${paintLine(line, paint)}\n`);
+      }
+    }
+  }
+  if (flags.json) process.stdout.write(`${JSON.stringify(plans, undefined, 2)}\n`);
+}

@@ -1,0 +1,115 @@
+import { findStoredImage } from "../../engine/export/stored-image.ts";
+import { Journal } from "../../engine/journal.ts";
+import { fetchLayers } from "../../engine/run/fetch-layers.ts";
+import { type LocatedImage, locateImage } from "../../engine/run/locate-image.ts";
+import { openSession, type Session } from "../../engine/session.ts";
+import { runImage } from "../../execution/run.ts";
+import { unpackSnapshots } from "../../execution/snapshot.ts";
+import { type Platform, parsePlatform } from "../../image/platform.ts";
+import { parseReference } from "../../image/reference.ts";
+import { isItsBase } from "../../image/uri.ts";
+import { RegistryNotFoundError } from "../../registry/error.ts";
+import type { CommonFlags } from "../commands/parameters.ts";
+import type { CliContext } from "../context.ts";
+import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { ImageNotFoundError, SeveralImagesError } from "../error.ts";
+import { loadSettings } from "./settings.ts";
+import { showTasks } from "./show-tasks.ts";
+
+export interface RunFlags extends CommonFlags {
+  readonly env?: readonly (readonly [name: string, value: string])[];
+  readonly workdir?: string;
+  readonly user?: string;
+}
+
+/** `lamella run`: runs a command in an image, and ends with its exit code. */
+export async function runAction(
+  this: CliContext,
+  flags: RunFlags,
+  target: string,
+  ...command: readonly string[]
+): Promise<void> {
+  const { env, signal, interruptions } = this;
+  const config = await loadSettings(this, flags.config);
+  const image = await findTarget(target, this);
+  await using closing = new AsyncDisposableStack();
+  const { store, located } = await showTasks(this, async (emit) => {
+    const session = closing.use(await openSession(config, env, new Journal(emit), signal));
+    const located = await locate(image, session);
+    await fetchLayers(located, session);
+    await session.journal.task("layer", "unpacking", () =>
+      unpackSnapshots(located.layers, session.store, { signal }),
+    );
+    return { store: session.store, located };
+  });
+  // From here on Ctrl-C is the command's business.
+  using _ = interruptions.handOver();
+  const code = await runImage({
+    ...located,
+    store,
+    command: command.length > 0 ? command : undefined,
+    env: Object.fromEntries(flags.env ?? []),
+    workdir: flags.workdir,
+    user: flags.user,
+  });
+  this.exitWith(code);
+}
+
+/** An image to run, and whether it can only be in the local store. */
+interface RunTarget {
+  readonly uri: string;
+  readonly local: boolean;
+}
+
+/** A definition file if there is one of that name, else a reference. */
+async function findTarget(target: string, context: CliContext): Promise<RunTarget> {
+  const isReference = looksLikeReference(target);
+  const definition = await parseDefinitionArgument(target, context.cwd).catch((error: unknown) => {
+    if (isReference) return undefined;
+    throw error;
+  });
+  if (!definition) return { uri: target, local: false };
+  const [first, ...others] = await loadDefinition(definition, context);
+  if (!first || others.length > 0) {
+    const names = [first, ...others].map((image) => `  ${definition.shown}#${image?.name}`);
+    throw new SeveralImagesError(
+      `${definition.shown} exports several images.`,
+      `Name one of them:\n${names.join("\n")}`,
+    );
+  }
+  const { image } = first;
+  // An image that is nothing but its base goes by the name of that, wherever it is.
+  const local = image.registry === undefined && !isItsBase(image.definition);
+  return { uri: image.uri, local };
+}
+
+/** Not the name of a script, nor a path: no definition file was meant, if none is there. */
+function looksLikeReference(target: string): boolean {
+  if (/^[./]|\.[cm]?[jt]s(?:#|$)/.test(target)) return false;
+  try {
+    parseReference(target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function locate({ uri, local }: RunTarget, session: Session): Promise<LocatedImage> {
+  const missing = (options?: ErrorOptions): ImageNotFoundError =>
+    new ImageNotFoundError(
+      `There is no image ${uri}, neither in the local store nor in a registry.`,
+      "Build it first: lamella build FILE",
+      options,
+    );
+  if (local && !(await findStoredImage(session.store, uri))) throw missing();
+  try {
+    return await locateImage(uri, hostPlatform(), session);
+  } catch (error) {
+    throw error instanceof RegistryNotFoundError ? missing({ cause: error }) : error;
+  }
+}
+
+/** Nothing is emulated: what runs is of this machine's own kind. */
+function hostPlatform(): Platform {
+  return parsePlatform(process.arch === "x64" ? "amd64" : process.arch);
+}

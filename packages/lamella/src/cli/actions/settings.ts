@@ -1,0 +1,20 @@
+import { type Config, loadConfig } from "../../config/config.ts";
+import type { CliContext } from "../context.ts";
+import { warningLines } from "../progress/warning-lines.ts";
+import { paintLine } from "../terminal/line.ts";
+import { painter, wantsColor } from "../terminal/paint.ts";
+
+/** The settings that a command works with; what is wrong in their file without being an error goes to stderr. */
+export async function loadSettings(
+  { cwd, env, process }: CliContext,
+  file: string | undefined,
+): Promise<Config> {
+  const config = await loadConfig({ cwd, env, ...(file === undefined ? {} : { file }) });
+  const paint = painter(wantsColor(process.stderr, env));
+  for (const { file: path, line, column, message } of config.warnings) {
+    for (const text of warningLines({ message: `${path}:${line}:${column}: ${message}` })) {
+      process.stderr.write(`${paintLine(text, paint)}\n`);
+    }
+  }
+  return config;
+}

@@ -1,0 +1,23 @@
+import type { BuildEvent } from "../../engine/event.ts";
+import type { CliContext } from "../context.ts";
+import { chooseRenderer } from "../progress/choose-renderer.ts";
+
+/**
+ * Does work that has an answer of its own, and shows meanwhile what goes on: live in a terminal, else nothing but
+ * warnings.
+ */
+export async function showTasks<T>(
+  { process, env, signal }: CliContext,
+  work: (emit: (event: BuildEvent) => void) => Promise<T>,
+): Promise<T> {
+  const { stdout, stderr } = process;
+  const mode = stderr.isTTY ? "auto" : "quiet";
+  using renderer = chooseRenderer(mode, { stdout, stderr, env });
+  try {
+    return await work((event) => renderer.event(event));
+  } catch (error) {
+    // Whatever interrupted work says of itself, the interruption is why it failed.
+    signal.throwIfAborted();
+    throw error;
+  }
+}

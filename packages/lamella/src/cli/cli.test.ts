@@ -1,0 +1,141 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const bin = join(import.meta.dirname, "bin.ts");
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lamella-cli-"));
+  const image = 'import { Image } from "lamella";\n';
+  await writeFile(
+    join(folder, "image.ts"),
+    `${image}export default Image.fromBase("debian:12", { registry: "localhost:5000", name: "iris" });`,
+  );
+  await writeFile(join(folder, "throws.ts"), `${image}throw new Error("boom");`);
+  await writeFile(join(folder, "forever.ts"), "await new Promise(() => {});");
+  await writeFile(
+    join(folder, "slow.ts"),
+    'setInterval(() => {}, 1000); process.stderr.write("loading\\n"); await new Promise(() => {});',
+  );
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(inputs: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { PATH = "" } = process.env;
+  return spawn(process.execPath, [bin, ...inputs], {
+    cwd: folder,
+    env: { PATH, HOME: folder, LAMELLA_HOME: join(folder, "home"), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+async function lamella(
+  inputs: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Promise<Ended> {
+  const child = start(inputs, env);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "exit") as Promise<[number | null]>,
+  ]);
+  return { code, stdout, stderr };
+}
+
+test("lamella id prints identifier and name", async () => {
+  const { code, stdout, stderr } = await lamella(["id", "image.ts"]);
+  expect(stderr).toBe("");
+  const [, identifier = "", tag] =
+    /^([0-9a-f]{64})\tlocalhost:5000\/iris:([0-9a-f]{32})\n$/.exec(stdout) ?? [];
+  expect(identifier.slice(0, 32)).toBe(tag);
+  expect(code).toBe(0);
+});
+
+test("--version is the package's", async () => {
+  const { version } = JSON.parse(
+    await readFile(join(import.meta.dirname, "../../package.json"), "utf8"),
+  );
+  expect(await lamella(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test.each([["--help"], ["build", "--help"], ["run", "--help"], ["base", "bootstrap", "--help"]])(
+  "%s teaches by example, in 120 columns",
+  async (...inputs) => {
+    const { code, stdout } = await lamella(inputs);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\nEXAMPLES\n {2}lamella /);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
+  },
+);
+
+test.each([
+  [["biuld", "image.ts"], /Did you mean build\?/],
+  [["build", "image.ts", "--forse"], /did you mean --force/],
+  [["build", "image.ts", "--progress", "loud"], /auto\|tty\|plain\|json\|quiet/],
+  [["build", "image.ts", "--output", "tar:x"], /oci:DIR/],
+  [["build", "image.ts", "--platform", "linux/vax"], /linux\/amd64/],
+  [["id"], /FILE/],
+])("%j is a usage error", async (inputs, message) => {
+  const { code, stdout, stderr } = await lamella(inputs);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/^ +at /m);
+  expect(stdout).toBe("");
+  expect(code).toBe(2);
+});
+
+test("an error has no stack, unless --debug asks for it", async () => {
+  const brief = await lamella(["id", "throws.ts"]);
+  expect(brief).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "error: throws.ts:2:7 threw Error: boom.\n",
+  });
+  const debug = await lamella(["id", "throws.ts", "--debug"]);
+  expect(debug.stderr).toMatch(/^ +at .*definition-failure/m);
+  expect(debug.code).toBe(1);
+});
+
+test("a file that never finishes loading is an error", async () => {
+  const { code, stderr } = await lamella(["id", "forever.ts"]);
+  expect(stderr).toMatch(/^error: forever\.ts never finishes loading/);
+  expect(code).toBe(1);
+});
+
+test("colours are for terminals and those who ask", async () => {
+  expect((await lamella(["id", "throws.ts"], { FORCE_COLOR: "1" })).stderr).toMatch(/^\u001b\[/);
+  expect((await lamella(["id", "throws.ts"], { FORCE_COLOR: "1", NO_COLOR: "1" })).stderr).toMatch(
+    /^error/m,
+  );
+});
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)("%s stops it, also while a definition loads", async (signal, expected) => {
+  const child = start(["id", "slow.ts"]);
+  await once(child.stderr, "data");
+  child.kill(signal);
+  const [[code], stderr] = await Promise.all([once(child, "exit"), text(child.stderr)]);
+  expect(stderr).toBe("error: Interrupted.\n");
+  expect(code).toBe(expected);
+});
+
+test("a reader that goes away is no error", async () => {
+  const child = start(["--help"]);
+  child.stdout.destroy();
+  const [[code], stderr] = await Promise.all([once(child, "exit"), text(child.stderr)]);
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+});

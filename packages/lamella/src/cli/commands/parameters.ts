@@ -1,0 +1,46 @@
+import type { FlagParametersForType, TypedPositionalParameters } from "@stricli/core";
+import type { CliContext } from "../context.ts";
+
+/** Options that every command has. */
+export interface CommonFlags {
+  readonly config?: string;
+  readonly debug?: boolean;
+}
+
+export const commonFlags: FlagParametersForType<CommonFlags, CliContext> = {
+  config: {
+    kind: "parsed",
+    parse: String,
+    optional: true,
+    placeholder: "FILE",
+    brief: "FILE with settings, instead of ./config.yaml",
+  },
+  debug: {
+    kind: "boolean",
+    optional: true,
+    withNegated: false,
+    brief: "Show the stack and the causes of an error",
+  },
+};
+
+/** `FILE` or `FILE#NAME`. */
+export const definitionPositional: TypedPositionalParameters<readonly [string], CliContext> = {
+  kind: "tuple",
+  parameters: [
+    {
+      brief: "Definition, and which of its exports (the default one, else all images)",
+      placeholder: "FILE[#NAME]",
+      parse: String,
+    },
+  ],
+};
+
+/** A description with examples below it: commands are learnt from those. */
+export function teach(
+  description: string,
+  examples: readonly (readonly [string, string])[],
+): string {
+  const width = Math.max(...examples.map(([command]) => command.length));
+  const lines = examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`);
+  return `${description}\n\nEXAMPLES\n${lines.join("\n")}`;
+}

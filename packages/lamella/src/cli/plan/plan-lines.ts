@@ -1,0 +1,103 @@
+import type { StepResult } from "../../engine/materialize/remembered-step.ts";
+import type { BuildPlan, PlannedPackage, Step } from "../../engine/plan.ts";
+import { type Line, printable, span, textWidth } from "../terminal/line.ts";
+import { count, formatBytes } from "../terminal/quantity.ts";
+
+export interface PlanLinesOptions {
+  /** The image's name. */
+  readonly uri: string;
+  /** What is remembered of steps, by key. */
+  readonly known: ReadonlyMap<Step["key"], StepResult>;
+}
+
+/** A plan for people: what it stands on, the packages, and each layer with whether it has to be made. */
+export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): readonly Line[] {
+  const { platform, base, python, packages, steps, config } = plan;
+  const env = Object.entries(config.env).map(([name, value]) => `${name}=${value}`);
+  return [
+    [span(printable(uri), "bold"), span(`  ${platform}`)],
+    [],
+    ...facts([
+      ["base", `${base.reference}@${base.digest}`],
+      ["", `${count(base.layers.length, "layer")}, ${formatBytes(sum(base.layers))}`],
+      ...(python ? [["python", pythonWords(python)] as const] : []),
+      ...(config.workdir === undefined ? [] : [["workdir", config.workdir] as const]),
+      ...(config.user === undefined ? [] : [["user", config.user] as const]),
+      ...env.map((text, index) => [index === 0 ? "env" : "", text] as const),
+    ]),
+    ...section(
+      `${count(packages.length, "package")}, ${formatBytes(sum(packages))}`,
+      packages.map(packageRow),
+    ),
+    ...section(
+      `${count(steps.length, "layer")} above the base, ${count(unknown(steps, known), "of them to make", "of them to make")}`,
+      steps.map((step) => stepRow(step, packages, known)),
+    ),
+    [],
+  ];
+}
+
+function pythonWords({ version, prefix, compiler }: NonNullable<BuildPlan["python"]>): string {
+  const bytecode = compiler
+    ? `bytecode by Python ${compiler.version}`
+    : "no bytecode: no Python of that version here";
+  return `${version} in ${prefix}, ${bytecode}`;
+}
+
+function packageRow({ name, version, size, wheel }: PlannedPackage): readonly string[] {
+  return [`${name} ${version}`, formatBytes(size), wheel];
+}
+
+function unknown(steps: readonly Step[], known: PlanLinesOptions["known"]): number {
+  return steps.filter(({ key }) => !known.has(key)).length;
+}
+
+function stepRow(
+  step: Step,
+  packages: readonly PlannedPackage[],
+  known: PlanLinesOptions["known"],
+): readonly string[] {
+  const result = known.get(step.key);
+  if (result)
+    return [step.title, result.layer ? formatBytes(result.layer.size) : "no files", "cached"];
+  return [step.title, expectedSize(step, packages), "to make"];
+}
+
+/** Bytes that go into a layer; what comes out is known when it is made. */
+function expectedSize(step: Step, packages: readonly PlannedPackage[]): string {
+  switch (step.kind) {
+    case "wheels":
+      return `~${formatBytes(sum(step.packages.flatMap((index) => packages[index] ?? [])))}`;
+    case "source":
+      return `~${formatBytes(step.size)}`;
+    case "bytecode":
+    case "overlaps":
+    case "inline":
+      return "";
+  }
+}
+
+function sum(items: readonly { readonly size: number }[]): number {
+  return items.reduce((total, { size }) => total + size, 0);
+}
+
+function facts(rows: readonly (readonly [string, string])[]): readonly Line[] {
+  return rows.map(([name, text]) => [span(`  ${name.padEnd(9)}`, "dim"), span(printable(text))]);
+}
+
+/** A heading and a table: the first column as wide as its widest cell, the second one's figures at their right edge. */
+function section(heading: string, rows: readonly (readonly string[])[]): readonly Line[] {
+  if (rows.length === 0) return [];
+  const cells = rows.map((row) => row.map(printable));
+  const width = (column: number): number =>
+    Math.max(...cells.map((row) => textWidth(row[column] ?? "")));
+  const [first, second] = [width(0), width(1)];
+  return [
+    [],
+    [span(heading, "bold")],
+    ...cells.map(([name = "", size = "", rest = ""]): Line => {
+      const gap = " ".repeat(first - textWidth(name) + 2 + second - textWidth(size));
+      return [span(`  ${name}${gap}${size}`), span(`  ${rest}`, "dim")];
+    }),
+  ];
+}
