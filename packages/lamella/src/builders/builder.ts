@@ -1,0 +1,45 @@
+import type { Config } from "../config/config.ts";
+import type { Build } from "../engine/build.ts";
+import type { BuildEvent } from "../engine/event.ts";
+import type { WrittenLock } from "../engine/lock-image.ts";
+import type { BuildPlan } from "../engine/plan.ts";
+import type { Image } from "../image/image.ts";
+import type { Platform } from "../image/platform.ts";
+
+/** Options of {@link build} and `lamella build`. */
+export interface BuildOptions {
+  /** Tags beside the image's own, in the same repository. */
+  readonly tags?: readonly string[];
+  /** Builds although the tag exists, and lets an explicit tag be overwritten. */
+  readonly force?: boolean;
+  /** Resolves requirements and the base anew instead of taking what is remembered; looks past an existing tag. */
+  readonly upgrade?: boolean;
+  /** Refuses to build unless the lock beside the definition is there and satisfies it. */
+  readonly locked?: boolean;
+  /** Fails before anything is built when the image names no registry. */
+  readonly push?: boolean;
+  /** Where the image goes; the image's registry, or the local store when it names none, if absent. */
+  readonly output?: { readonly kind: "layout"; readonly path: string };
+  /** Instead of the image's own, or the base's. */
+  readonly platforms?: readonly Platform[];
+  /** Settings; read from the configuration files and the environment if absent. */
+  readonly config?: Config;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link plan} and {@link lock}. */
+export interface PlanOptions extends BuildOptions {
+  /** Told what happens meanwhile, as the events of a build are. */
+  readonly emit?: (event: BuildEvent) => void;
+}
+
+/** Turns definitions into images. The native builder is one; a remote service or an engine may be another. */
+export interface Builder {
+  readonly name: string;
+  /** Starts at once. Await it for the result, or iterate over it for the events. */
+  build(image: Image, options: BuildOptions): Build;
+  /** What {@link build} would do, one plan a platform. */
+  plan(image: Image, options: PlanOptions): Promise<readonly BuildPlan[]>;
+  /** Writes the lock of an image beside its definition. */
+  lock(image: Image, options: PlanOptions): Promise<WrittenLock>;
+}

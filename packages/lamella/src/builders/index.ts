@@ -1,0 +1,44 @@
+import type { Build } from "../engine/build.ts";
+import type { WrittenLock } from "../engine/lock-image.ts";
+import type { BuildPlan } from "../engine/plan.ts";
+import type { Image } from "../image/image.ts";
+import type { BuildOptions, PlanOptions } from "./builder.ts";
+import { nativeBuilder } from "./native.ts";
+
+/**
+ * Builds an image and puts it into its registry, or where `output` says. Begins at once; await it for the result, or
+ * iterate over it for its events.
+ *
+ * @example
+ * ```ts
+ * const { uri, digest } = await build(image, { tags: ["v2"] });
+ * ```
+ */
+export function build(image: Image, options: BuildOptions = {}): Build {
+  return nativeBuilder.build(image, options);
+}
+
+/**
+ * What {@link build} would do: the pinned base, the locked packages and the layers, one plan a platform. Nothing is
+ * built, and the registry is not asked whether the image is there.
+ *
+ * @example
+ * ```ts
+ * const [{ packages }] = await plan(image);
+ * ```
+ */
+export function plan(image: Image, options: PlanOptions = {}): Promise<readonly BuildPlan[]> {
+  return nativeBuilder.plan(image, options);
+}
+
+/**
+ * Writes the lock of an image beside its definition. Builds use it from then on.
+ *
+ * @example
+ * ```ts
+ * const { path } = await lock(image);
+ * ```
+ */
+export function lock(image: Image, options: PlanOptions = {}): Promise<WrittenLock> {
+  return nativeBuilder.lock(image, options);
+}

@@ -1,0 +1,113 @@
+import { availableParallelism } from "node:os";
+import type { Digest } from "../files/digest.ts";
+import { assemble } from "./assemble.ts";
+import { TagTakenError } from "./error.ts";
+import { rootDocument, type Target } from "./export/target.ts";
+import type { ImageRequest } from "./image-request.ts";
+import { LayerPool } from "./materialize/layer-pool.ts";
+import { materialize } from "./materialize/materialize.ts";
+import { WheelShelf } from "./materialize/wheel-shelf.ts";
+import type { PreparedPlan } from "./resolve/prepared-plan.ts";
+import { resolveImage } from "./resolve/resolve-image.ts";
+import type { BuildResult, PlatformResult } from "./result.ts";
+import type { Session } from "./session.ts";
+
+/** A tag that is meant to move: it is built whatever it refers to, and taken over. */
+const movingTag = "latest";
+
+/**
+ * The pipeline: resolve, materialize, assemble, export. The tags are written last, so an image is at the target whole or
+ * not at all. Nothing is built when the image's tag is there for all wanted platforms, unless `force` or `upgrade` asks
+ * for it. Raises TagTakenError for an explicit tag that is another image, unless `force` is given.
+ */
+export async function buildImage(
+  request: ImageRequest,
+  target: Target,
+  session: Session,
+): Promise<BuildResult> {
+  const { journal } = session;
+  const { uri, identifier, tags } = request;
+  journal.write({ kind: "started", identifier, uri });
+  const built = await findBuilt(request, target);
+  const { digest, platforms } = built ?? (await build(request, target, session));
+  const delivered = platforms.flatMap(({ layers }) => layers);
+  return {
+    uri,
+    digest,
+    identifier,
+    target: target.kind,
+    upToDate: built !== undefined,
+    tags,
+    platforms,
+    uploaded: delivered.reduce(
+      (sum, { delivery, size }) => sum + (delivery === "uploaded" ? size : 0),
+      0,
+    ),
+    milliseconds: journal.elapsed,
+  };
+}
+
+interface Outcome {
+  readonly digest: Digest;
+  /** Empty when nothing was built. */
+  readonly platforms: readonly PlatformResult[];
+}
+
+/** What the image's tags refer to, if it is this image already and for all platforms. */
+async function findBuilt(request: ImageRequest, target: Target): Promise<Outcome | undefined> {
+  const { force, upgrade } = request.options;
+  if (force || upgrade || request.tags[0] === movingTag) return undefined;
+  const [own, ...others] = await Promise.all(
+    request.tags.map((tag) => target.existing(tag, request.platforms)),
+  );
+  if (!own) return undefined;
+  if (!request.tagIsIdentifier && own.identifier !== request.identifier) {
+    throw new TagTakenError(
+      `${request.uri} is there already, and is another image (${own.digest}).`,
+      "Choose another tag, leave the tag away to get one from the image's content, or overwrite it: --force.",
+    );
+  }
+  const complete = others.every((other) => other?.digest === own.digest);
+  return complete ? { digest: own.digest, platforms: [] } : undefined;
+}
+
+async function build(request: ImageRequest, target: Target, session: Session): Promise<Outcome> {
+  const { journal, store, signal } = session;
+  const prepared = await resolveImage(request, session);
+  for (const { plan } of prepared) journal.write({ kind: "planned", plan });
+  await using pool = new LayerPool(store.root, availableParallelism());
+  using _ = stopOnAbort(pool, signal);
+  const platforms = await Promise.all(
+    prepared.map(async (one) => ({
+      prepared: one,
+      layers: await materialize({ prepared: one, target, pool, session, ...shelfOf(one, session) }),
+    })),
+  );
+  const documents = assemble(platforms);
+  const root = rootDocument(documents);
+  await journal.task("publish", request.tags.join(", "), () =>
+    target.publish(documents, request.tags),
+  );
+  return {
+    digest: root.descriptor.digest,
+    platforms: platforms.map(({ prepared: { plan }, layers }, index) => ({
+      platform: plan.platform,
+      digest: documents.manifests[index]?.descriptor.digest ?? root.descriptor.digest,
+      layers: layers.map(({ report }) => report),
+    })),
+  };
+}
+
+function shelfOf(
+  { plan, python }: PreparedPlan,
+  session: Session,
+): { readonly shelf?: WheelShelf } {
+  return python ? { shelf: new WheelShelf(python, plan.platform, session) } : {};
+}
+
+/** Ends the threads as soon as the build is cancelled: a thread that hashes does not look at signals. */
+function stopOnAbort(pool: LayerPool, signal: AbortSignal): Disposable {
+  const stop = (): void => void pool[Symbol.asyncDispose]();
+  signal.addEventListener("abort", stop, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };
+}

@@ -1,0 +1,16 @@
+import { LamellaError } from "../error.ts";
+
+/** An explicit tag that is there, and is another image than the one that is asked for. */
+export class TagTakenError extends LamellaError {
+  readonly code = "tag-taken";
+}
+
+/** A push was asked for, and nothing says where to. */
+export class NoRegistryError extends LamellaError {
+  readonly code = "registry-missing";
+}
+
+/** An image without Python packages has nothing that a lock could hold. */
+export class NothingToLockError extends LamellaError {
+  readonly code = "lock-nothing";
+}

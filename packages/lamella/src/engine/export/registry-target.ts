@@ -1,0 +1,82 @@
+import type { Digest } from "../../files/digest.ts";
+import type { Platform } from "../../image/platform.ts";
+import type { Descriptor } from "../../oci/descriptor.ts";
+import type { Repository } from "../../registry/repository.ts";
+import type { LayerDelivery } from "../result.ts";
+import { existingImage } from "./existing-image.ts";
+import {
+  type BlobSource,
+  type ExistingImage,
+  type ImageDocuments,
+  rootDocument,
+  type Target,
+} from "./target.ts";
+
+/** A repository of a registry. */
+export class RegistryTarget implements Target {
+  readonly kind = "registry";
+  readonly #repository: Repository;
+  readonly #signal: AbortSignal;
+
+  constructor(repository: Repository, signal: AbortSignal) {
+    this.#repository = repository;
+    this.#signal = signal;
+  }
+
+  async existing(
+    tag: string,
+    wanted: readonly Platform[] | undefined,
+  ): Promise<ExistingImage | undefined> {
+    const signal = this.#signal;
+    const found = await this.#repository.resolve(tag, { signal });
+    if (!found) return undefined;
+    const fetched = await this.#repository.manifest(found.digest, { signal });
+    return existingImage(fetched, wanted, async (config) =>
+      Buffer.concat(await Array.fromAsync(this.#repository.blob(config, { signal }))),
+    );
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return (await this.#repository.hasBlob(digest, { signal: this.#signal })) !== undefined;
+  }
+
+  deliver(
+    blob: Descriptor,
+    { open, mountFrom }: BlobSource,
+    onProgress: (bytes: number) => void,
+  ): Promise<LayerDelivery> {
+    const signal = this.#signal;
+    return this.#repository.pushBlob(blob, open, {
+      onProgress,
+      signal,
+      ...(mountFrom ? { mountFrom } : {}),
+    });
+  }
+
+  /** Configs and platform manifests go first, by their digests; the tags follow when all that they need is there. */
+  async publish(documents: ImageDocuments, tags: readonly string[]): Promise<void> {
+    const signal = this.#signal;
+    await Promise.all(
+      documents.configs.map(({ descriptor, bytes }) =>
+        this.#repository.pushBlob(descriptor, (offset) => inMemory(bytes, offset), { signal }),
+      ),
+    );
+    const root = rootDocument(documents);
+    for (const { bytes, descriptor } of documents.manifests) {
+      if (descriptor.digest === root.descriptor.digest) continue;
+      await this.#repository.pushManifest(bytes, descriptor.mediaType, descriptor.digest, {
+        signal,
+      });
+    }
+    for (const tag of tags) {
+      await this.#repository.pushManifest(root.bytes, root.descriptor.mediaType, tag, { signal });
+    }
+  }
+}
+
+async function* inMemory(
+  bytes: Uint8Array,
+  offset: number,
+): AsyncGenerator<Uint8Array, void, void> {
+  yield bytes.subarray(offset);
+}

@@ -1,0 +1,86 @@
+import type { Digest } from "../../files/digest.ts";
+import type { Platform } from "../../image/platform.ts";
+import type { Descriptor } from "../../oci/descriptor.ts";
+import { isIndex, type Manifest, parseImageManifest, parseManifest } from "../../oci/manifest.ts";
+import type { Store } from "../../store/store.ts";
+import { annotation } from "../annotation.ts";
+import type { LayerDelivery } from "../result.ts";
+import { existingImage } from "./existing-image.ts";
+import { findStoredImage, nameStoredImage } from "./stored-image.ts";
+import {
+  type BlobSource,
+  type ExistingImage,
+  type ImageDocuments,
+  rootDocument,
+  type Target,
+} from "./target.ts";
+
+/**
+ * The local store, where images go that name no registry. The base's layers stay where they are until something runs the
+ * image, and are had by the base's name, which the manifest has.
+ */
+export class StoreTarget implements Target {
+  readonly kind = "store";
+  readonly #store: Store;
+  readonly #name: string;
+
+  /** `name` is the image's, without its tag. */
+  constructor(store: Store, name: string) {
+    this.#store = store;
+    this.#name = name;
+  }
+
+  async existing(
+    tag: string,
+    wanted: readonly Platform[] | undefined,
+  ): Promise<ExistingImage | undefined> {
+    const descriptor = await findStoredImage(this.#store, `${this.#name}:${tag}`);
+    if (!descriptor || !(await this.#isWhole(descriptor))) return undefined;
+    const bytes = await this.#read(descriptor);
+    return existingImage({ descriptor, bytes }, wanted, (config) => this.#read(config));
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return (await this.#store.blobs.has(digest)) !== undefined;
+  }
+
+  async deliver(_blob: Descriptor, _source: BlobSource): Promise<LayerDelivery> {
+    return "kept";
+  }
+
+  async publish(documents: ImageDocuments, tags: readonly string[]): Promise<void> {
+    const { configs, manifests, index } = documents;
+    for (const { bytes } of [...configs, ...manifests, ...(index ? [index] : [])]) {
+      await this.#store.blobs.put(bytes);
+    }
+    for (const tag of tags) {
+      await nameStoredImage(
+        this.#store,
+        `${this.#name}:${tag}`,
+        rootDocument(documents).descriptor,
+      );
+    }
+  }
+
+  /** Whether all that only the store has of an image is still in it. */
+  async #isWhole(root: Descriptor): Promise<boolean> {
+    if (!(await this.has(root.digest))) return false;
+    const document = parseManifest(await this.#read(root));
+    if (!isIndex(document)) return this.#hasOwnBlobs(document);
+    for (const manifest of document.manifests) {
+      if (!(await this.has(manifest.digest))) return false;
+      if (!(await this.#hasOwnBlobs(parseImageManifest(await this.#read(manifest))))) return false;
+    }
+    return true;
+  }
+
+  async #hasOwnBlobs({ config, layers }: Manifest): Promise<boolean> {
+    const own = layers.filter(({ annotations }) => annotations?.[annotation.kind] !== undefined);
+    const there = await Promise.all([config, ...own].map(({ digest }) => this.has(digest)));
+    return there.every(Boolean);
+  }
+
+  async #read({ digest }: Descriptor): Promise<Uint8Array> {
+    return Buffer.concat(await Array.fromAsync(this.#store.blobs.read(digest)));
+  }
+}

@@ -1,0 +1,79 @@
+import { baseReference } from "../image/base.ts";
+import type { ImageDefinition } from "../image/definition.ts";
+import { computeIdentifierAsync } from "../image/identifier.ts";
+import { lockPath, readLock } from "../image/lock-file.ts";
+import type { Platform } from "../image/platform.ts";
+import { parseReference, type Reference } from "../image/reference.ts";
+import { imageUri, isItsBase } from "../image/uri.ts";
+import { validateDefinition } from "../image/validation.ts";
+import { type LockDocument, parseLockDocument } from "./resolve/lock-document.ts";
+import type { Session } from "./session.ts";
+
+/** How a build is to be done; each as documented for `BuildOptions`. */
+export interface RequestOptions {
+  readonly tags?: readonly string[];
+  readonly force?: boolean;
+  readonly upgrade?: boolean;
+  readonly locked?: boolean;
+  readonly platforms?: readonly Platform[];
+  readonly push?: boolean;
+  readonly output?: { readonly kind: "layout"; readonly path: string };
+}
+
+/** An image that is asked for, with its files hashed and its lock read. */
+export interface ImageRequest {
+  readonly definition: ImageDefinition;
+  /** What the image starts from, in full. */
+  readonly base: Reference;
+  readonly identifier: string;
+  readonly uri: string;
+  /** The image's own tag first. */
+  readonly tags: readonly string[];
+  /** Whether the image's own tag follows from its identifier, so that it can only mean this image. */
+  readonly tagIsIdentifier: boolean;
+  /** Absent: those of the base. */
+  readonly platforms?: readonly Platform[];
+  readonly lockPath: string;
+  readonly lock?: LockDocument;
+  readonly options: RequestOptions;
+}
+
+/**
+ * Reads the files and the lock of a definition, afresh. Raises ValidationError with all that is wrong with the files,
+ * and InvalidLockError.
+ */
+export async function requestImage(
+  defined: ImageDefinition,
+  options: RequestOptions,
+  { memo, signal, config }: Pick<Session, "memo" | "signal" | "config">,
+): Promise<ImageRequest> {
+  await validateDefinition(defined, signal);
+  const definition = withDefaultRegistry(defined, config.defaultRegistry);
+  const path = lockPath(definition);
+  const lockBytes = readLock(definition);
+  const identifier = await computeIdentifierAsync(definition, { memo, signal, lock: lockBytes });
+  const uri = imageUri(definition, () => identifier);
+  const platforms = options.platforms ?? definition.platforms;
+  return {
+    definition,
+    base: parseReference(baseReference(definition.base, definition.pythonVersion)),
+    identifier,
+    uri,
+    tags: [...new Set([uri.slice(uri.lastIndexOf(":") + 1), ...(options.tags ?? [])])],
+    tagIsIdentifier: definition.tag === undefined,
+    ...(platforms ? { platforms } : {}),
+    lockPath: path,
+    ...(lockBytes ? { lock: parseLockDocument(lockBytes, path) } : {}),
+    options,
+  };
+}
+
+/** Images that name no registry go to the configured one, if there is one. */
+function withDefaultRegistry(
+  definition: ImageDefinition,
+  registry: string | undefined,
+): ImageDefinition {
+  if (definition.registry !== undefined || registry === undefined || isItsBase(definition))
+    return definition;
+  return { ...definition, registry };
+}

@@ -1,0 +1,75 @@
+import { rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { formatReference } from "../image/reference.ts";
+import { type Lock, lockFileToPylock } from "../python/lock.ts";
+import { formatPylock } from "../python/pylock.ts";
+import { lockedCall } from "../python/resolve.ts";
+import { NothingToLockError } from "./error.ts";
+import type { ImageRequest } from "./image-request.ts";
+import type { BuildPlan } from "./plan.ts";
+import type { LockedImage, LockedPlatform } from "./resolve/lock-document.ts";
+import { pythonCalls } from "./resolve/python-calls.ts";
+import { resolveImage } from "./resolve/resolve-image.ts";
+import type { Session } from "./session.ts";
+
+/** A lock that was written. */
+export interface WrittenLock {
+  readonly path: string;
+  /** Whether it differs from what was there. */
+  readonly changed: boolean;
+  readonly plans: readonly BuildPlan[];
+}
+
+/**
+ * Writes the lock of an image beside its definition: each package with its version and hash, the base's digests, the
+ * order of the layers and the compiler of the bytecode. What an older lock says is kept where it still fits, unless
+ * `upgrade` is asked for. Raises NothingToLockError for an image without packages.
+ */
+export async function lockImage(request: ImageRequest, session: Session): Promise<WrittenLock> {
+  const { definition, lockPath: path } = request;
+  const directory = dirname(path);
+  const prepared = await resolveImage(request, session);
+  const calls = await pythonCalls(definition, session.signal);
+  const locks = prepared.flatMap(({ python }): Lock[] => (python ? [python.lock] : []));
+  if (locks.length === 0) {
+    throw new NothingToLockError(
+      `The image ${request.uri} has no Python packages to lock.`,
+      "Pin its base by digest in the definition, if that is what you want: NAME@sha256:….",
+    );
+  }
+  const plans = prepared.map(({ plan }) => plan);
+  const image: LockedImage = {
+    base: formatReference(request.base),
+    platforms: Object.fromEntries(plans.map((plan) => [plan.platform, lockedPlatform(plan)])),
+  };
+  const file = {
+    calls: calls.map((call) => lockedCall(call, { directory })),
+    locks,
+    extra: { image },
+  };
+  const text = formatPylock(lockFileToPylock(file, { directory }));
+  const changed = text !== request.lock?.text;
+  if (changed) await replace(path, text);
+  return { path, changed, plans };
+}
+
+function lockedPlatform({ base, python, packages, steps }: BuildPlan): LockedPlatform {
+  const order = steps.flatMap((step) => (step.kind === "wheels" ? step.packages : []));
+  return {
+    base: base.digest,
+    order: order.flatMap((index) => packages[index]?.name ?? []),
+    ...(python?.compiler ? { compiler: python.compiler } : {}),
+  };
+}
+
+/** The file is there whole or as it was. */
+async function replace(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

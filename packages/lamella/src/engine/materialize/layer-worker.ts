@@ -1,0 +1,25 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { LamellaError } from "../../error.ts";
+import { Store } from "../../store/store.ts";
+import type { JobAnswer, JobRequest } from "./layer-pool.ts";
+import { runLayerJob } from "./run-layer-job.ts";
+
+// The body of a layer thread: takes one job at a time from the pool, and answers with its result.
+const { storeRoot } = workerData as { readonly storeRoot: string };
+const store = await Store.open(storeRoot);
+
+parentPort?.on("message", ({ job }: JobRequest) => {
+  runLayerJob(job, store).then(
+    (result) => answer({ ok: true, result }),
+    (error: unknown) =>
+      answer(
+        error instanceof LamellaError
+          ? { ok: false, error, code: error.code, hint: error.hint }
+          : { ok: false, error },
+      ),
+  );
+});
+
+function answer(message: JobAnswer): void {
+  parentPort?.postMessage(message);
+}

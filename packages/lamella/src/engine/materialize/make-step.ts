@@ -1,0 +1,101 @@
+import type { Digest } from "../../files/digest.ts";
+import type { Target } from "../export/target.ts";
+import type { Step } from "../plan.ts";
+import type { PreparedPlan } from "../resolve/prepared-plan.ts";
+import type { LayerSource } from "../result.ts";
+import type { Session } from "../session.ts";
+import { inlineEntries } from "./inline.ts";
+import type { LayerJob, LayerJobResult } from "./layer-job.ts";
+import type { LayerPool } from "./layer-pool.ts";
+import { recallStep, rememberStep, type StepResult } from "./remembered-step.ts";
+import { storeLayer } from "./store-layer.ts";
+import type { WheelShelf } from "./wheel-shelf.ts";
+
+/** What one platform's steps are made with. */
+export interface Workshop {
+  readonly prepared: PreparedPlan;
+  readonly target: Target;
+  readonly pool: LayerPool;
+  /** Absent without packages. */
+  readonly shelf?: WheelShelf;
+  readonly session: Session;
+}
+
+/** A step's result, and whether it had to be made. */
+export interface StepOutcome extends StepResult {
+  readonly source: LayerSource;
+}
+
+/** Recalls a step's result if its blob is in the store or at the target; else makes and remembers it. */
+export async function makeStep(step: Step, workshop: Workshop): Promise<StepOutcome> {
+  const { store, journal, signal } = workshop.session;
+  signal.throwIfAborted();
+  const about = { platform: workshop.prepared.plan.platform };
+  const recalled = await recallStep(store, step.key);
+  if (recalled && (!recalled.layer || (await isAtHand(recalled.layer.digest, workshop)))) {
+    if (recalled.layer) journal.start("layer", step.title, about).finish("cached");
+    return { ...recalled, source: "cached" };
+  }
+  const { layer, warnings } = await make(step, workshop, about);
+  const result: StepResult = layer ? { layer } : {};
+  await rememberStep(store, step.key, result);
+  for (const warning of warnings) journal.warn("packages-overlap", warning);
+  return { ...result, source: "built" };
+}
+
+async function isAtHand(digest: Digest, { session, target }: Workshop): Promise<boolean> {
+  return (await session.store.blobs.has(digest)) !== undefined || (await target.has(digest));
+}
+
+async function make(
+  step: Step,
+  workshop: Workshop,
+  about: { readonly platform: PreparedPlan["plan"]["platform"] },
+): Promise<LayerJobResult> {
+  const { pool, session } = workshop;
+  if (step.kind === "inline") {
+    return { layer: await storeLayer(session.store, inlineEntries(step.entries)), warnings: [] };
+  }
+  const job = await layerJob(step, workshop);
+  return session.journal.task(
+    "layer",
+    step.title,
+    async (task) => {
+      const result = await pool.run(job, weight(step, workshop.prepared));
+      task.finish("done", result.layer ? { bytes: result.layer.size } : {});
+      return result;
+    },
+    about,
+  );
+}
+
+type JobStep = Exclude<Step, { readonly kind: "inline" }>;
+
+/** The job for a step, once the wheels that it needs are here. */
+async function layerJob(step: JobStep, { prepared, shelf }: Workshop): Promise<LayerJob> {
+  if (step.kind === "source") {
+    const source = prepared.sources.get(step.key);
+    if (!source) throw new Error(`No files for ${step.title}.`);
+    return { kind: "source", ...source };
+  }
+  const { python } = prepared;
+  if (!python || !shelf) throw new Error(`No Python for ${step.title}.`);
+  const { target, compiler } = python;
+  const wheels = await shelf.take(step.packages);
+  switch (step.kind) {
+    case "wheels":
+      return { kind: "wheels", wheels, target };
+    case "bytecode":
+      if (!compiler) throw new Error(`No compiler for ${step.title}.`);
+      return { kind: "bytecode", wheels, target, compiler };
+    case "overlaps":
+      return { kind: "overlaps", wheels, target, ...(compiler ? { compiler } : {}) };
+  }
+}
+
+/** Bytes that go into a step: what takes long is begun early. Compiling a byte costs far more than wrapping one. */
+function weight(step: JobStep, { plan }: PreparedPlan): number {
+  if (step.kind === "source") return step.size;
+  const size = step.packages.reduce((sum, index) => sum + (plan.packages[index]?.size ?? 0), 0);
+  return step.kind === "bytecode" ? size * 4 : size;
+}

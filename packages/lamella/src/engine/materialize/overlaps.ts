@@ -1,0 +1,54 @@
+import { basename, dirname } from "node:path/posix";
+import type { FileEntry } from "../../files/entry.ts";
+import type { InstallTarget } from "../../python/install-target.ts";
+import { installedPaths } from "../../python/wheel.ts";
+import type { LocalWheel } from "./layer-job.ts";
+
+/**
+ * The entries of several wheels as one sequence with no path twice. Where two wheels own a path, the one whose
+ * normalized name sorts last has it: a rule of the names alone, so it depends neither on sizes nor on what shares a
+ * layer. The wheels are walked from the last name to the first, and whoever comes first keeps the path.
+ */
+export async function* merged(
+  wheels: readonly LocalWheel[],
+  entriesOf: (wheel: LocalWheel) => AsyncIterable<FileEntry>,
+): AsyncGenerator<FileEntry, void, void> {
+  const seen = new Set<string>();
+  for (const wheel of wheels.toSorted((a, b) => (a.name < b.name ? 1 : -1))) {
+    for await (const entry of entriesOf(wheel)) {
+      if (seen.has(entry.path)) continue;
+      seen.add(entry.path);
+      yield entry;
+    }
+  }
+}
+
+/** Paths that wheels own together with different content, each with its owners by name; the last one wins. */
+export async function findOverlaps(
+  wheels: readonly LocalWheel[],
+  target: InstallTarget,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const owners = new Map<string, { readonly name: string; readonly content: string }[]>();
+  for (const wheel of wheels.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const { path, content } of await installedPaths(wheel.path, target)) {
+      const others = owners.get(path);
+      if (others) others.push({ name: wheel.name, content });
+      else owners.set(path, [{ name: wheel.name, content }]);
+    }
+  }
+  const overlaps = new Map<string, readonly string[]>();
+  for (const [path, owning] of owners) {
+    if (new Set(owning.map(({ content }) => content)).size > 1) {
+      overlaps.set(
+        path,
+        owning.map(({ name }) => name),
+      );
+    }
+  }
+  return overlaps;
+}
+
+/** Where Python looks for a source file's bytecode (PEP 3147). */
+export function bytecodePath(sourcePath: string, cacheTag: string): string {
+  return `${dirname(sourcePath)}/__pycache__/${basename(sourcePath, ".py")}.${cacheTag}.pyc`;
+}

@@ -1,0 +1,106 @@
+import { place } from "../../base/placement.ts";
+import type { FileEntry } from "../../files/entry.ts";
+import { treeEntries } from "../../files/tree.ts";
+import { BytecodeCompiler } from "../../python/bytecode.ts";
+import { wheelEntries } from "../../python/wheel.ts";
+import type { Store } from "../../store/store.ts";
+import type {
+  BytecodeJob,
+  LayerJob,
+  LayerJobResult,
+  LocalWheel,
+  OverlapsJob,
+  SourceJob,
+} from "./layer-job.ts";
+import { bytecodePath, findOverlaps, merged } from "./overlaps.ts";
+import { storeLayer } from "./store-layer.ts";
+
+/** Makes the layer that a job describes, and puts it into the store. */
+export async function runLayerJob(job: LayerJob, store: Store): Promise<LayerJobResult> {
+  switch (job.kind) {
+    case "wheels": {
+      const entries = merged(job.wheels, (wheel) => installed(wheel, job));
+      return { layer: await storeLayer(store, entries), warnings: [] };
+    }
+    case "bytecode":
+      return makeBytecode(job, store);
+    case "overlaps":
+      return makeOverlaps(job, store);
+    case "source":
+      return { layer: await storeLayer(store, sourceEntries(job)), warnings: [] };
+  }
+}
+
+function installed(
+  wheel: LocalWheel,
+  { target }: { target: OverlapsJob["target"] },
+): AsyncIterable<FileEntry> {
+  const { path, filename, directUrl } = wheel;
+  return wheelEntries(path, { ...target, filename, ...(directUrl ? { directUrl } : {}) });
+}
+
+async function makeBytecode(job: BytecodeJob, store: Store): Promise<LayerJobResult> {
+  await using compiler = new BytecodeCompiler(job.compiler);
+  const entries = merged(job.wheels, (wheel) => compiler.entries(wheel.path, job.target));
+  return { layer: await storeLayer(store, entries), warnings: [] };
+}
+
+async function makeOverlaps(job: OverlapsJob, store: Store): Promise<LayerJobResult> {
+  const overlaps = await findOverlaps(job.wheels, job.target);
+  if (overlaps.size === 0) return { warnings: [] };
+  const owners = new Set([...overlaps.values()].flat());
+  const layer = await storeLayer(store, overlapEntries(job, owners, overlaps));
+  const warnings = [...overlaps].map(
+    ([path, names]) =>
+      `${names.join(" and ")} both install /${path}; the file of ${names.at(-1)} is kept.`,
+  );
+  return { layer, warnings };
+}
+
+/** The contested files of the winners, with their directories, and then their bytecode. */
+async function* overlapEntries(
+  job: OverlapsJob,
+  owners: ReadonlySet<string>,
+  overlaps: ReadonlyMap<string, readonly string[]>,
+): AsyncGenerator<FileEntry, void, void> {
+  const wheels = job.wheels.filter(({ name }) => owners.has(name));
+  yield* only(
+    overlaps,
+    merged(wheels, (wheel) => installed(wheel, job)),
+  );
+  if (!job.compiler) return;
+  await using compiler = new BytecodeCompiler(job.compiler);
+  const { cacheTag } = job.compiler;
+  const compiled = new Set(Array.from(overlaps.keys(), (path) => bytecodePath(path, cacheTag)));
+  yield* only(
+    compiled,
+    merged(wheels, (wheel) => compiler.entries(wheel.path, job.target)),
+  );
+}
+
+/** The files at these paths, each after the directories that lead to it. */
+async function* only(
+  paths: { has(path: string): boolean },
+  entries: AsyncIterable<FileEntry>,
+): AsyncGenerator<FileEntry, void, void> {
+  const directories = new Map<string, FileEntry>();
+  for await (const entry of entries) {
+    if (entry.kind === "directory") directories.set(entry.path, entry);
+    if (!paths.has(entry.path)) continue;
+    for (
+      let slash = entry.path.indexOf("/");
+      slash > 0;
+      slash = entry.path.indexOf("/", slash + 1)
+    ) {
+      const directory = directories.get(entry.path.slice(0, slash));
+      if (directory) yield directory;
+      directories.delete(entry.path.slice(0, slash));
+    }
+    yield entry;
+  }
+}
+
+/** The tree's files as the step's owner has them, placed on what lies below. */
+function sourceEntries({ tree, destination, owner, outline }: SourceJob): AsyncIterable<FileEntry> {
+  return place(outline, treeEntries(tree, destination, owner));
+}

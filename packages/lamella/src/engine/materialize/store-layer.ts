@@ -1,0 +1,14 @@
+import type { FileEntry } from "../../files/entry.ts";
+import { writeLayer } from "../../oci/layer.ts";
+import type { Store } from "../../store/store.ts";
+import type { MadeLayer } from "./layer-job.ts";
+
+/** Writes entries as a layer into the store. Nothing is left there if they end with an error. */
+export async function storeLayer(
+  store: Store,
+  entries: Iterable<FileEntry> | AsyncIterable<FileEntry>,
+): Promise<MadeLayer> {
+  await using blob = await store.blobs.create();
+  const { diffId } = await writeLayer(entries, blob);
+  return { ...(await blob.commit()), diffId };
+}

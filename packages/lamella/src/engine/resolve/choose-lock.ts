@@ -1,0 +1,86 @@
+import type { Base } from "../../base/base.ts";
+import { differingVersions, type Lock, staleReasons } from "../../python/lock.ts";
+import type { IndexSettings } from "../../python/package-index/settings.ts";
+import { lockedCall, type ResolveCall, resolve } from "../../python/resolve.ts";
+import type { ImageRequest } from "../image-request.ts";
+import type { Session } from "../session.ts";
+import { LockError, UnknownLibcError } from "./error.ts";
+import type { InstallPrefix } from "./install-prefix.ts";
+
+/** What a lock is looked for, or resolved, for. */
+export interface LockQuestion {
+  readonly base: Base;
+  readonly prefix: InstallPrefix;
+  readonly calls: readonly ResolveCall[];
+  readonly indexes: IndexSettings;
+  /** The lock of the image's first platform, when this is another one: its versions are kept where they can be. */
+  readonly first: Lock | undefined;
+}
+
+/**
+ * The lock beside the definition when it answers what the definition asks for; else a resolution, which keeps the
+ * versions of the lock where it can. Raises LockError under `locked` when there is no such lock.
+ */
+export async function chooseLock(
+  request: ImageRequest,
+  question: LockQuestion,
+  session: Session,
+): Promise<Lock> {
+  const { base, prefix, calls, indexes, first } = question;
+  const { platform, outline } = base;
+  const { libc } = outline;
+  const { python } = prefix.target;
+  if (!libc) {
+    throw new UnknownLibcError(
+      `The C library of the base ${base.reference} was not recognized, so no wheel can be chosen for it.`,
+      "Use a base with glibc (Debian, Ubuntu, Fedora) or musl (Alpine).",
+    );
+  }
+  const locked = usableLock(request, { python, platform, libc }, calls, session);
+  if (locked) return locked;
+  const lock = await resolve({
+    calls,
+    python,
+    pythonFullVersion: prefix.version,
+    platform,
+    libc,
+    installed: outline.distributions,
+    preferences: first ?? request.lock?.file.locks.find((one) => one.platform === platform),
+    upgrade: request.options.upgrade === true,
+    indexes,
+    store: session.store,
+    env: session.env,
+    signal: session.signal,
+  });
+  for (const { name, versions } of first ? differingVersions(first, lock) : []) {
+    session.journal.warn(
+      "platforms-differ",
+      `${name} is ${versions[0]} on ${first?.platform} and ${versions[1]} on ${platform}.`,
+    );
+  }
+  return lock;
+}
+
+function usableLock(
+  { lock: document, lockPath, options, definition }: ImageRequest,
+  target: Pick<Lock, "python" | "platform" | "libc">,
+  calls: readonly ResolveCall[],
+  session: Session,
+): Lock | undefined {
+  if (options.upgrade) return undefined;
+  const update = "Write it anew: lamella lock FILE.";
+  if (!document) {
+    if (!options.locked) return undefined;
+    throw new LockError(`There is no lock at ${lockPath}.`, update);
+  }
+  const { python, ...platform } = target;
+  const wanted = calls.map((call) => lockedCall(call, { directory: definition.root }));
+  const reasons = staleReasons(document.file, { python, targets: [platform], calls: wanted });
+  if (reasons.length === 0) {
+    return document.file.locks.find((one) => one.platform === target.platform);
+  }
+  const stale = `The lock ${lockPath} does not fit the definition: ${reasons.join(" ")}`;
+  if (options.locked) throw new LockError(stale, update);
+  session.journal.warn("lock-stale", `${stale} Packages were resolved anew.`, update);
+  return undefined;
+}

@@ -1,0 +1,61 @@
+import * as z from "zod/mini";
+import type { Digest } from "../../files/digest.ts";
+import { type Platform, platforms } from "../../image/platform.ts";
+import { digestSchema } from "../../oci/schema.ts";
+import { type LockFile, lockFileFromPylock } from "../../python/lock.ts";
+import { parsePylock } from "../../python/pylock.ts";
+import { InvalidLockError } from "../../python/resolution-error.ts";
+import type { PlannedCompiler } from "../plan.ts";
+
+/** What a lock says of one platform beside its packages. */
+export interface LockedPlatform {
+  /** Digest of the base's manifest for this platform. */
+  readonly base: Digest;
+  /** Names of the packages in the order of their layers. */
+  readonly order: readonly string[];
+  /** What compiles the bytecode; absent when nothing does. */
+  readonly compiler?: PlannedCompiler;
+}
+
+/** What a lock says of the image beside its packages: `[tool.lamella.image]`. */
+export interface LockedImage {
+  /** The base as the definition names it, in full. */
+  readonly base: string;
+  readonly platforms: { readonly [platform in Platform]?: LockedPlatform };
+}
+
+const lockedPlatform: z.ZodMiniType<LockedPlatform> = z.object({
+  base: digestSchema,
+  order: z.array(z.string()),
+  compiler: z.exactOptional(z.object({ version: z.string(), cacheTag: z.string() })),
+});
+
+const lockedImage: z.ZodMiniType<LockedImage> = z.object({
+  base: z.string(),
+  platforms: z.partialRecord(z.enum(platforms), lockedPlatform) as z.ZodMiniType<
+    LockedImage["platforms"]
+  >,
+});
+
+/** A lock file as it lies beside a definition. */
+export interface LockDocument {
+  readonly path: string;
+  readonly text: string;
+  readonly file: LockFile;
+  readonly image: LockedImage;
+}
+
+/** Parses the lock at `path`. Raises InvalidLockError. */
+export function parseLockDocument(bytes: Uint8Array, path: string): LockDocument {
+  const text = new TextDecoder().decode(bytes);
+  const file = lockFileFromPylock(parsePylock(text, path), path);
+  const image = z.safeParse(lockedImage, file.extra["image"]);
+  if (!image.success) {
+    throw new InvalidLockError(
+      `The lock ${path} cannot be used: its table [tool.lamella.image] is damaged or missing.`,
+      "Restore it from version control, or write it anew: lamella lock FILE.",
+      { cause: image.error },
+    );
+  }
+  return { path, text, file, image: image.data };
+}

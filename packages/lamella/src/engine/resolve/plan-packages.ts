@@ -1,0 +1,103 @@
+import type { Base } from "../../base/base.ts";
+import type { Compiler } from "../../python/bytecode.ts";
+import { WheelDownloader } from "../../python/download.ts";
+import type { InstallTarget } from "../../python/install-target.ts";
+import type { Lock, LockedPackage, WheelFile } from "../../python/lock.ts";
+import { withCallSettings } from "../../python/package-index/settings.ts";
+import type { ResolveCall } from "../../python/resolve.ts";
+import type { ImageRequest } from "../image-request.ts";
+import type { DirectUrl, PlannedPackage, PlannedPython } from "../plan.ts";
+import type { Session } from "../session.ts";
+import { chooseCompiler } from "./choose-compiler.ts";
+import { chooseLock } from "./choose-lock.ts";
+import type { InstallPrefix } from "./install-prefix.ts";
+import { machineIndexes } from "./machine-indexes.ts";
+
+/** What the packages of an image come to on one platform. */
+export interface PlannedPackages {
+  /** Those to install, in the lock's order: what the base has in the same version is left out. */
+  readonly packages: readonly (PlannedPackage & { readonly call: number })[];
+  /** Their wheels, in the same order. */
+  readonly wheels: readonly WheelFile[];
+  readonly downloader: WheelDownloader;
+  readonly target: InstallTarget;
+  readonly python: PlannedPython;
+  readonly compiler?: Compiler;
+  /** Names in the order that the image's lock says. */
+  readonly order?: readonly string[];
+  readonly lock: Lock;
+}
+
+/** Finds the packages, their sizes and the compiler of their bytecode. */
+export async function planPackages(
+  request: ImageRequest,
+  base: Base,
+  prefix: InstallPrefix,
+  calls: readonly ResolveCall[],
+  first: Lock | undefined,
+  session: Session,
+): Promise<PlannedPackages> {
+  const { env, store, memo, signal, journal } = session;
+  const { target } = prefix;
+  const indexes = await machineIndexes(session);
+  const settings = withCallSettings(indexes, calls, env);
+  const downloader = session.resources.use(
+    await WheelDownloader.open({ store, env, settings, memo }),
+  );
+  return journal.task("resolve", `packages for Python ${target.python}`, async (task) => {
+    const [lock, compiler] = await Promise.all([
+      chooseLock(request, { base, prefix, calls, indexes, first }, session),
+      chooseCompiler(request, base.platform, prefix, session),
+    ]);
+    const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
+    const missing = lock.packages.filter(({ name, version }) => there.get(name) !== version);
+    const packages = await Promise.all(
+      missing.map(async (locked) =>
+        planPackage(locked, await downloader.size(locked.wheel, { signal })),
+      ),
+    );
+    task.finish("done", { detail: `${lock.packages.length} packages` });
+    const { python, ...where } = target;
+    const order = request.lock?.image.platforms[base.platform]?.order;
+    return {
+      packages,
+      wheels: missing.map(({ wheel }) => wheel),
+      downloader,
+      target,
+      python: {
+        version: python,
+        ...where,
+        ...(compiler
+          ? { compiler: { version: compiler.version, cacheTag: compiler.cacheTag } }
+          : {}),
+      },
+      ...(compiler ? { compiler } : {}),
+      ...(order ? { order } : {}),
+      lock,
+    };
+  });
+}
+
+function planPackage(
+  locked: LockedPackage,
+  size: number,
+): PlannedPackage & { readonly call: number } {
+  const { name, version, call, wheel, directUrl } = locked;
+  return {
+    name,
+    version,
+    call,
+    wheel: wheel.filename,
+    digest: `sha256:${wheel.sha256}`,
+    size,
+    ...(directUrl === undefined ? {} : { directUrl: directUrlRecord(directUrl, wheel) }),
+  };
+}
+
+/** PEP 610. A wheel of this machine is known by its hash and its name: where it lay is nobody's business. */
+function directUrlRecord(url: string, { filename, sha256 }: WheelFile): DirectUrl {
+  return {
+    url: url.startsWith("file:") ? `file:///${filename}` : url,
+    archive_info: { hashes: { sha256 } },
+  };
+}

@@ -1,0 +1,118 @@
+import type { Outline } from "../../base/outline.ts";
+import { restoredParents } from "../../base/placement.ts";
+import { removalEntries } from "../../base/replaced.ts";
+import type { CanonicalValue } from "../../files/canonical.ts";
+import type { FileEntry } from "../../files/entry.ts";
+import type { Compiler } from "../../python/bytecode.ts";
+import { type InstallTarget, sitePackages } from "../../python/install-target.ts";
+import { packWheels } from "../../python/packing.ts";
+import { plannedEntries } from "../materialize/inline.ts";
+import type { InlineStep, PlannedPackage, Step } from "../plan.ts";
+import { stepKey } from "../step-key.ts";
+
+/** What the packages' steps are made of. */
+export interface PythonLayers {
+  /** In the plan's order. `call` is the index of the definition's call that brought the package. */
+  readonly packages: readonly (PlannedPackage & { readonly call: number })[];
+  readonly target: InstallTarget;
+  readonly compiler?: Compiler;
+  /** Names in the order that a lock says; what is not among them goes on top. */
+  readonly order?: readonly string[];
+}
+
+/**
+ * The steps of the packages, bottom first, by the call that brought them. What packages own together comes with the last
+ * call.
+ */
+export function packageSteps(layers: PythonLayers): Map<number, Step[]> {
+  const { packages, target, compiler, order } = layers;
+  const steps = new Map<number, Step[]>();
+  const add = (call: number, step: Step): void => {
+    steps.set(call, [...(steps.get(call) ?? []), step]);
+  };
+  for (const group of packWheels(packages, order ? { order } : {})) {
+    const members = packages.flatMap(({ name }, at) => (group.packages.includes(name) ? [at] : []));
+    const installed = { target: targetKey(target), wheels: wheelKeys(members, packages) };
+    if (group.kind === "wheels") {
+      const title = groupTitle(members, packages);
+      const key = stepKey("wheels", installed);
+      add(group.call, { kind: "wheels", key, needs: "files", title, packages: members });
+    } else if (compiler) {
+      const title = `bytecode of ${groupTitle(members, packages)}`;
+      const key = stepKey("bytecode", { ...installed, compiler: compilerKey(compiler) });
+      add(group.call, { kind: "bytecode", key, needs: "files", title, packages: members });
+    }
+  }
+  if (packages.length > 1) {
+    const all = packages.map((_, at) => at);
+    const key = stepKey("overlaps", {
+      target: targetKey(target),
+      wheels: wheelKeys(all, packages),
+      ...(compiler ? { compiler: compilerKey(compiler) } : {}),
+    });
+    const title = "files of several packages";
+    const lastCall = Math.max(...packages.map(({ call }) => call));
+    add(lastCall, { kind: "overlaps", key, needs: "files", title, packages: all });
+  }
+  return steps;
+}
+
+/** Removes what the base has of these packages in another version, below the wheels. Nothing when there is nothing. */
+export function removalSteps(
+  outline: Outline,
+  packages: readonly { readonly name: string; readonly version: string }[],
+): InlineStep[] {
+  const versions = new Map(packages.map(({ name, version }) => [name, version]));
+  const replaced = outline.distributions.filter(({ name, version }) => {
+    const wanted = versions.get(name);
+    return wanted !== undefined && wanted !== version;
+  });
+  const names = replaced.map(({ name, version }) => `${name} ${version}`);
+  return inlineSteps(`without the base's ${names.join(", ")}`, removalEntries(outline, replaced));
+}
+
+/** Gives directories that the wheels' layers call root's, 0755, their owner and mode again. Nothing where they are so. */
+export function parentSteps(outline: Outline, target: InstallTarget): InlineStep[] {
+  const prefix = target.physicalPrefix;
+  const installed = [`${prefix}/bin/x`, `${prefix}/${sitePackages(target)}/x`];
+  return inlineSteps("directories as in the base", restoredParents(outline, installed));
+}
+
+/** A step of a few small entries, if there are any. */
+export function inlineSteps(title: string, entries: readonly FileEntry[]): InlineStep[] {
+  if (entries.length === 0) return [];
+  const planned = plannedEntries(entries);
+  const key = stepKey(
+    "inline",
+    planned.map((entry) =>
+      Object.entries(entry).map(([name, value]): CanonicalValue => [name, String(value)]),
+    ),
+  );
+  return [{ kind: "inline", key, needs: "files", title, entries: planned }];
+}
+
+function targetKey({ python, prefix, physicalPrefix }: InstallTarget): CanonicalValue {
+  return { python, prefix, physicalPrefix };
+}
+
+function compilerKey({ version, cacheTag }: Compiler): CanonicalValue {
+  return { version, cacheTag };
+}
+
+function wheelKeys(members: readonly number[], packages: PythonLayers["packages"]): CanonicalValue {
+  return members.flatMap((at): CanonicalValue[] => {
+    const member = packages[at];
+    if (!member) return [];
+    const { wheel, digest, directUrl } = member;
+    return [{ wheel, digest, directUrl: directUrl && JSON.stringify(directUrl) }];
+  });
+}
+
+/** `numpy 1.26.0`, or `14 packages: certifi, idna, …`. */
+function groupTitle(members: readonly number[], packages: PythonLayers["packages"]): string {
+  const [first] = members.map((at) => packages[at]);
+  if (members.length === 1 && first) return `${first.name} ${first.version}`;
+  const names = members.map((at) => packages[at]?.name ?? "");
+  const shown = names.slice(0, 3).join(", ");
+  return names.length > 3 ? `${names.length} packages: ${shown}, …` : shown;
+}
