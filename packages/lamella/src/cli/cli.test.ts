@@ -114,7 +114,7 @@ test("a file that never finishes loading is an error", async () => {
 });
 
 test("colours are for terminals and those who ask", async () => {
-  expect((await lamella(["id", "throws.ts"], { FORCE_COLOR: "1" })).stderr).toMatch(/^\u001b\[/);
+  expect((await lamella(["id", "throws.ts"], { FORCE_COLOR: "1" })).stderr).toContain("\u001b[");
   expect((await lamella(["id", "throws.ts"], { FORCE_COLOR: "1", NO_COLOR: "1" })).stderr).toMatch(
     /^error/m,
   );

@@ -31,21 +31,21 @@ export async function runAction(
 ): Promise<void> {
   const { env, signal, interruptions } = this;
   const config = await loadSettings(this, flags.config);
-  const image = await findTarget(target, this);
+  const wanted = await findTarget(target, this);
   await using closing = new AsyncDisposableStack();
-  const { store, located } = await showTasks(this, async (emit) => {
+  const { store, image: built } = await showTasks(this, async (emit) => {
     const session = closing.use(await openSession(config, env, new Journal(emit), signal));
-    const located = await locate(image, session);
-    await fetchLayers(located, session);
+    const image = await locate(wanted, session);
+    await fetchLayers(image, session);
     await session.journal.task("layer", "unpacking", () =>
-      unpackSnapshots(located.layers, session.store, { signal }),
+      unpackSnapshots(image.layers, session.store, { signal }),
     );
-    return { store: session.store, located };
+    return { store: session.store, image };
   });
   // From here on Ctrl-C is the command's business.
   using _ = interruptions.handOver();
   const code = await runImage({
-    ...located,
+    ...built,
     store,
     command: command.length > 0 ? command : undefined,
     env: Object.fromEntries(flags.env ?? []),

@@ -30,10 +30,10 @@ export function selectImages(
 
 /** Named exports; those of a CommonJS module are the properties of its `module.exports`. */
 function exportsOf(module: Readonly<Record<string, unknown>>): ReadonlyMap<string, unknown> {
-  const { "module.exports": commonJs, ...named } = module;
+  const { "module.exports": commonJs, ...esm } = module;
   const hasProperties =
     typeof commonJs === "object" && commonJs !== null && !(commonJs instanceof Image);
-  const all = hasProperties ? commonJs : named;
+  const all = hasProperties ? commonJs : esm;
   return new Map(
     Object.entries(all).filter(([name, value]) => value !== undefined && name !== "__esModule"),
   );

@@ -279,10 +279,16 @@ describe("what is wrong is named with file and line", () => {
   });
 });
 
+function definitionOn(base: string): string {
+  return `${esm}const a: string = "${base}"; export default Image.fromBase(a);`;
+}
+
 test("a definition that was kept without its types is loaded anew when it changes", async () => {
-  const text = (base: string): string =>
-    `${esm}const a: string = "${base}"; export default Image.fromBase(a);`;
-  await loadFiles({ "kept/one.ts": text("one") });
-  expect(found(await loadFiles({ "kept/two.ts": text("one") }))).toEqual({ default: "one" });
-  expect(found(await loadFiles({ "kept/three.ts": text("three") }))).toEqual({ default: "three" });
+  await loadFiles({ "kept/one.ts": definitionOn("one") });
+  expect(found(await loadFiles({ "kept/two.ts": definitionOn("one") }))).toEqual({
+    default: "one",
+  });
+  expect(found(await loadFiles({ "kept/three.ts": definitionOn("three") }))).toEqual({
+    default: "three",
+  });
 });

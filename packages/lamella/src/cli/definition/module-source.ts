@@ -3,13 +3,13 @@ import { compileFunction } from "node:vm";
 
 /** The JavaScript in a TypeScript file: types are replaced by spaces, so lines and columns stay what they are. */
 export function stripTypes(source: string): string {
-  const { emitWarning } = process;
+  const warn = process.emitWarning.bind(process);
   // Node 24 marks the function as experimental, and says so on stderr at its first use.
   process.emitWarning = () => undefined;
   try {
     return stripTypeScriptTypes(source, { mode: "strip" });
   } finally {
-    process.emitWarning = emitWarning;
+    process.emitWarning = warn;
   }
 }
 
