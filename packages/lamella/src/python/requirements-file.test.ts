@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatRequirement } from "./requirements.ts";
 import { logicalLines, parseRequirementsText, readRequirementsFile } from "./requirements-file.ts";

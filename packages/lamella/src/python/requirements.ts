@@ -134,7 +134,7 @@ export function formatRequirement(requirement: Requirement): string {
 
 /** Text with the user name and password of every URL in it replaced, for messages and logs. */
 export function withoutCredentials(text: string): string {
-  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^/\s"'`<>?#]*@/gi, "$1***@");
+  return text.replaceAll(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^/\s"'`<>?#]*@/gi, "$1***@");
 }
 
 type Invalid = (why: string, hint?: string) => InvalidRequirementError;

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { InvalidWheelFilenameError } from "./resolution-error.ts";
 import { parseWheelFilename, wheelFilenameOfUrl } from "./wheel-filename.ts";
