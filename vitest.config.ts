@@ -1,7 +1,7 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 // `npm test` is the quick part; what needs root, engines or minutes is named *.slow.test.ts and runs in script/test.
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       {
@@ -25,3 +25,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;

@@ -57,6 +57,8 @@ async function make(
     return { layer: await storeLayer(session.store, inlineEntries(step.entries)), warnings: [] };
   }
   const job = await layerJob(step, workshop);
+  // Most often nothing overlaps and there is no layer to speak of.
+  if (job.kind === "overlaps") return pool.run(job, weight(step, workshop.prepared));
   return session.journal.task(
     "layer",
     step.title,

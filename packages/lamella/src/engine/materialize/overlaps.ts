@@ -1,20 +1,26 @@
-import { basename, dirname } from "node:path/posix";
 import type { FileEntry } from "../../files/entry.ts";
 import type { InstallTarget } from "../../python/install-target.ts";
 import { installedPaths } from "../../python/wheel.ts";
 import type { LocalWheel } from "./layer-job.ts";
 
 /**
- * The entries of several wheels as one sequence with no path twice. Where two wheels own a path, the one whose
- * normalized name sorts last has it: a rule of the names alone, so it depends neither on sizes nor on what shares a
- * layer. The wheels are walked from the last name to the first, and whoever comes first keeps the path.
+ * Wheels with the one first that has what several install: the one whose normalized name sorts last. A rule of the names
+ * alone, so it depends neither on sizes nor on what shares a layer.
+ */
+export function byPrecedence(wheels: readonly LocalWheel[]): LocalWheel[] {
+  return wheels.toSorted((a, b) => (a.name < b.name ? 1 : -1));
+}
+
+/**
+ * The entries of several wheels as one sequence with no path twice: each path is of the wheel with
+ * precedence.
  */
 export async function* merged(
   wheels: readonly LocalWheel[],
   entriesOf: (wheel: LocalWheel) => AsyncIterable<FileEntry>,
 ): AsyncGenerator<FileEntry, void, void> {
   const seen = new Set<string>();
-  for (const wheel of wheels.toSorted((a, b) => (a.name < b.name ? 1 : -1))) {
+  for (const wheel of byPrecedence(wheels)) {
     for await (const entry of entriesOf(wheel)) {
       if (seen.has(entry.path)) continue;
       seen.add(entry.path);
@@ -46,9 +52,4 @@ export async function findOverlaps(
     }
   }
   return overlaps;
-}
-
-/** Where Python looks for a source file's bytecode (PEP 3147). */
-export function bytecodePath(sourcePath: string, cacheTag: string): string {
-  return `${dirname(sourcePath)}/__pycache__/${basename(sourcePath, ".py")}.${cacheTag}.pyc`;
 }

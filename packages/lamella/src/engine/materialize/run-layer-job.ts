@@ -1,7 +1,7 @@
 import { place } from "../../base/placement.ts";
 import type { FileEntry } from "../../files/entry.ts";
 import { treeEntries } from "../../files/tree.ts";
-import { BytecodeCompiler } from "../../python/bytecode.ts";
+import { BytecodeCompiler, bytecodePath } from "../../python/bytecode.ts";
 import { wheelEntries } from "../../python/wheel.ts";
 import type { Store } from "../../store/store.ts";
 import type {
@@ -11,9 +11,10 @@ import type {
   LocalWheel,
   OverlapsJob,
   SourceJob,
+  WheelsJob,
 } from "./layer-job.ts";
-import { bytecodePath, findOverlaps, merged } from "./overlaps.ts";
-import { storeLayer } from "./store-layer.ts";
+import { byPrecedence, findOverlaps, merged } from "./overlaps.ts";
+import { storeLayer, storeLayerUnlessEmpty } from "./store-layer.ts";
 
 /** Makes the layer that a job describes, and puts it into the store. */
 export async function runLayerJob(job: LayerJob, store: Store): Promise<LayerJobResult> {
@@ -33,7 +34,7 @@ export async function runLayerJob(job: LayerJob, store: Store): Promise<LayerJob
 
 function installed(
   wheel: LocalWheel,
-  { target }: { target: OverlapsJob["target"] },
+  { target }: Pick<WheelsJob, "target">,
 ): AsyncIterable<FileEntry> {
   const { path, filename, directUrl } = wheel;
   return wheelEntries(path, { ...target, filename, ...(directUrl ? { directUrl } : {}) });
@@ -41,8 +42,9 @@ function installed(
 
 async function makeBytecode(job: BytecodeJob, store: Store): Promise<LayerJobResult> {
   await using compiler = new BytecodeCompiler(job.compiler);
-  const entries = merged(job.wheels, (wheel) => compiler.entries(wheel.path, job.target));
-  return { layer: await storeLayer(store, entries), warnings: [] };
+  const entries = compiler.entriesOf(byPrecedence(job.wheels), job.target);
+  const layer = await storeLayerUnlessEmpty(store, entries);
+  return layer ? { layer, warnings: [] } : { warnings: [] };
 }
 
 async function makeOverlaps(job: OverlapsJob, store: Store): Promise<LayerJobResult> {
@@ -72,10 +74,7 @@ async function* overlapEntries(
   await using compiler = new BytecodeCompiler(job.compiler);
   const { cacheTag } = job.compiler;
   const compiled = new Set(Array.from(overlaps.keys(), (path) => bytecodePath(path, cacheTag)));
-  yield* only(
-    compiled,
-    merged(wheels, (wheel) => compiler.entries(wheel.path, job.target)),
-  );
+  yield* only(compiled, compiler.entriesOf(byPrecedence(wheels), job.target));
 }
 
 /** The files at these paths, each after the directories that lead to it. */

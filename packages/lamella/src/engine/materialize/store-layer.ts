@@ -12,3 +12,18 @@ export async function storeLayer(
   const { diffId } = await writeLayer(entries, blob);
   return { ...(await blob.commit()), diffId };
 }
+
+/** {@link storeLayer}, or nothing when there are no entries: a wheel without Python files has no bytecode. */
+export async function storeLayerUnlessEmpty(
+  store: Store,
+  entries: AsyncGenerator<FileEntry, void, void>,
+): Promise<MadeLayer | undefined> {
+  const first = await entries.next();
+  if (first.done) return undefined;
+  return storeLayer(store, resumed(first.value, entries));
+}
+
+async function* resumed<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+  yield first;
+  yield* rest;
+}

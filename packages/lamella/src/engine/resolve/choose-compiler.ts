@@ -14,7 +14,7 @@ export async function chooseCompiler(
   request: ImageRequest,
   platform: Platform,
   { target, version }: InstallPrefix,
-  { env, store, journal, signal }: Session,
+  { env, journal, signal }: Session,
 ): Promise<Compiler | undefined> {
   const { lock, options } = request;
   const locked = options.upgrade ? undefined : lock?.image.platforms[platform];
@@ -23,7 +23,6 @@ export async function chooseCompiler(
     python: target.python,
     ...(preferred === undefined ? {} : { preferred }),
     env,
-    store,
     signal,
   });
   if (locked && locked.compiler?.version !== found?.version) {

@@ -24,8 +24,3 @@ export class TooManyLayersError extends LamellaError {
 export class LockError extends LamellaError {
   readonly code = "lock-stale";
 }
-
-/** An argument for the installer that Lamella does not know how to honour. */
-export class UnsupportedArgumentError extends LamellaError {
-  readonly code = "argument-unsupported";
-}

@@ -6,13 +6,12 @@ import type { RequirementsLayer } from "../../image/layers/requirements.ts";
 import { parseRequirement } from "../../python/requirements.ts";
 import { readRequirementsFile } from "../../python/requirements-file.ts";
 import type { ResolveCall } from "../../python/resolve.ts";
-import { UnsupportedArgumentError } from "./error.ts";
 
 type PythonLayer = PipPackagesLayer | RequirementsLayer;
 
 /**
  * What the definition's layers ask the resolver for, one call each, in their order. Raises what malformed requirements
- * raise, and UnsupportedArgumentError.
+ * raise.
  */
 export function pythonCalls(
   definition: ImageDefinition,
@@ -32,9 +31,9 @@ async function pythonCall(
   if (layer.kind === "pip-packages") {
     const origin = { where: "withPipPackages", directory: root };
     const requirements = layer.packages.map((text) => parseRequirement(text, origin));
-    return { requirements, ...indexSettings(layer, "withPipPackages") };
+    return { requirements, ...indexSettings(layer) };
   }
-  const own = indexSettings(layer, "withRequirements");
+  const own = indexSettings(layer);
   const file = await readRequirementsFile(resolve(root, layer.file), { signal });
   const { requirements, constraints, settings } = file;
   return {
@@ -47,17 +46,11 @@ async function pythonCall(
   };
 }
 
-function indexSettings(
-  { indexUrl, extraIndexUrls, pre, extraArgs = [] }: PythonIndexSettings,
-  call: string,
-): Omit<ResolveCall, "requirements"> {
-  const [argument] = extraArgs;
-  if (argument !== undefined) {
-    throw new UnsupportedArgumentError(
-      `${call}: the extra argument ${JSON.stringify(argument)} is not supported.`,
-      "Leave extraArgs away; indexUrl, extraIndexUrls and pre are options of their own.",
-    );
-  }
+function indexSettings({
+  indexUrl,
+  extraIndexUrls,
+  pre,
+}: PythonIndexSettings): Omit<ResolveCall, "requirements"> {
   return {
     ...(indexUrl === undefined ? {} : { indexUrl }),
     ...(extraIndexUrls === undefined ? {} : { extraIndexUrls }),
