@@ -7,6 +7,7 @@ import { makeDebianImage } from "../src/base/debian-image.ts";
 import { type Digest, parseDigest } from "../src/files/digest.ts";
 import type { Platform } from "../src/image/platform.ts";
 import { formatReference, parseReference } from "../src/image/reference.ts";
+import { assembleImage } from "../src/oci/assemble.ts";
 import { imageLayers, parseImageConfig } from "../src/oci/config.ts";
 import type { Layer } from "../src/oci/descriptor.ts";
 import type { Document } from "../src/oci/document.ts";
@@ -16,6 +17,7 @@ import { createRegistryClient } from "../src/registry/client.ts";
 import { anonymous } from "../src/registry/credentials.ts";
 import { acquireLock } from "../src/store/lock.ts";
 import { Store } from "../src/store/store.ts";
+import type { MadeLayer } from "./made-base.ts";
 
 export interface DebianBaseOptions {
   /** `bookworm` if absent. */
@@ -25,6 +27,13 @@ export interface DebianBaseOptions {
   readonly platform?: Platform;
   /** The image that it stands in for; `docker.io/library/python:3.11-slim-bookworm` if absent. */
   readonly as?: string;
+}
+
+export interface PushDebianBaseOptions extends DebianBaseOptions {
+  /** Hand-made layers on top: links and private directories, a virtual environment. */
+  readonly above?: readonly MadeLayer[];
+  /** Variables that the image sets, for example `VIRTUAL_ENV`. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A real Debian base, whose blobs are in a store. */
@@ -61,13 +70,39 @@ export async function debianBase(options: DebianBaseOptions): Promise<DebianBase
  */
 export async function pushDebianBase(
   registryHost: string,
-  options: DebianBaseOptions,
+  options: PushDebianBaseOptions,
 ): Promise<string> {
-  const { store, image } = await debianBase(options);
+  const { store, image: debian } = await debianBase(options);
   await using _ = store;
+  const image = await withLayers(debian, options, store);
   await using client = createRegistryClient({ registries: {}, credentials: anonymous });
   const as = parseReference(options.as ?? "docker.io/library/python:3.11-slim-bookworm");
   return formatReference(await pushDebianImage(image, { as, to: registryHost, client, store }));
+}
+
+async function withLayers(
+  debian: DebianBase["image"],
+  { above = [], env }: PushDebianBaseOptions,
+  store: Store,
+): Promise<DebianBase["image"]> {
+  if (above.length === 0 && env === undefined) return debian;
+  for (const layer of above) await store.blobs.put(layer.bytes);
+  const image = assembleImage({
+    base: {
+      manifest: parseImageManifest(debian.manifest.bytes),
+      config: parseImageConfig(debian.config.bytes),
+    },
+    layers: above.map(({ mediaType: type, digest, size, diffId }) => ({
+      mediaType: type,
+      digest,
+      size,
+      diffId,
+      createdBy: "a test",
+    })),
+    changes: { ...(env && { env }) },
+  });
+  for (const { bytes } of [image.config, image.manifest]) await store.blobs.put(bytes);
+  return image;
 }
 
 const namespace = "debian-base";

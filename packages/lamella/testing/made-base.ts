@@ -1,4 +1,6 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import tarStream from "tar-stream";
 import type { Digest } from "../src/files/digest.ts";
@@ -70,7 +72,20 @@ export interface MadeLayer {
 
 /** A gzip layer of hand-made entries. */
 export async function makeLayer(entries: readonly MadeEntry[]): Promise<MadeLayer> {
-  const tar = await tarOf(entries);
+  return layerOf(await tarOf(entries));
+}
+
+/** A gzip layer with a folder of this machine at a path of the image: `opt/venv`. GNU tar packs it. */
+export async function layerOfFolder(folder: string, path: string): Promise<MadeLayer> {
+  const args = ["-C", folder, `--transform=flags=r;s,^\\.,${path},`, "--owner=0", "--group=0"];
+  const { stdout } = await promisify(execFile)("tar", [...args, "-cf", "-", "."], {
+    encoding: "buffer",
+    maxBuffer: 1024 * 1024 * 1024,
+  });
+  return layerOf(stdout);
+}
+
+function layerOf(tar: Uint8Array): MadeLayer {
   const bytes = gzipSync(tar, { level: 1 });
   return {
     mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
