@@ -3,7 +3,12 @@ import type { WrittenLock } from "../engine/lock-image.ts";
 import type { BuildPlan } from "../engine/plan.ts";
 import type { Image } from "../image/image.ts";
 import type { BuildOptions, PlanOptions } from "./builder.ts";
-import { nativeBuilder } from "./native.ts";
+import { deferredBuilder } from "./deferred.ts";
+
+const nativeBuilder = deferredBuilder(
+  "native",
+  async () => (await import("./native.ts")).nativeBuilder,
+);
 
 /**
  * Builds an image and puts it into its registry, or where `output` says. Begins at once; await it for the result, or
