@@ -41,12 +41,12 @@ export function hardLink(name: string, target: string): MadeEntry {
 /** An uncompressed tar, written by tar-stream and not by us. Names are taken as they are, hostile ones too. */
 export async function tarOf(entries: readonly MadeEntry[]): Promise<Buffer> {
   const pack = tarStream.pack();
-  for (const { content = "", mode, ...entry } of entries) {
+  for (const { content = "", mode, linkname, ...entry } of entries) {
     const bytes = Buffer.from(content);
     pack.entry(
       {
         ...entry,
-        linkname: entry.linkname ?? null,
+        ...(linkname !== undefined && { linkname }),
         mode: mode ?? (entry.type === "directory" ? 0o755 : 0o644),
         size: entry.type === "file" ? bytes.length : 0,
         mtime: new Date(0),

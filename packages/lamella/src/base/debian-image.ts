@@ -12,11 +12,6 @@ import type { Outline } from "./outline.ts";
 import { encodeOutlineLabel, outlineKey, outlineLabel } from "./outline-label.ts";
 import { readOutline } from "./read-outline.ts";
 
-/**
- * Version of the recipe by which Debian images are made. To be raised when the same packages would give another image.
- */
-export const debianImageVersion = 1;
-
 export interface DebianImageOptions {
   /** Debian's code name of a release: `bookworm`, `trixie`, `sid`. */
   readonly suite: string;
