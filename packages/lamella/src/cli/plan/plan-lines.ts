@@ -30,7 +30,7 @@ export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): re
       packages.map(packageRow),
     ),
     ...section(
-      `${count(steps.length, "layer")} above the base, ${count(unknown(steps, known), "of them to make", "of them to make")}`,
+      `${count(steps.length, "layer")} above the base, ${unknown(steps, known)} of them to make`,
       steps.map((step) => stepRow(step, packages, known)),
     ),
     [],
