@@ -77,8 +77,10 @@ function* hashOnce(path: string, before: BigIntStats): SlicedWork<Digest | undef
       hex = hash("sha256", buffer.subarray(0, read), "hex");
     } else {
       const running = createHash("sha256");
-      for (; read > 0; read = readSync(descriptor, buffer)) {
+      // No further than the file was long: one that something writes to all the time has no end.
+      for (let left = before.size; read > 0 && left >= 0n; read = readSync(descriptor, buffer)) {
         running.update(buffer.subarray(0, read));
+        left -= BigInt(read);
         yield;
       }
       hex = running.digest("hex");
