@@ -53,7 +53,6 @@ function sample(root: string): ImageDefinition {
         indexUrl: "https://index.example/simple",
         extraIndexUrls: ["https://other.example/simple"],
         pre: true,
-        extraArgs: ["--no-deps"],
       })
       .withRequirements("requirements.txt", { pre: true })
       .withSourceFolder("src", { copyContentsOnly: true })
@@ -89,7 +88,7 @@ describe("golden values", () => {
     await writeFiles(folder);
     await chmod(join(folder, "src/train.py"), 0o755);
     expect(computeIdentifier(sample(folder), { lock })).toBe(
-      "35857e3fc6f2fbd989f36510c65446f6d0afb7cf5e9ef549f69b7ecaf2f446c4",
+      "f79b072f194523e532fc71c921a582ae90b5d38d380966c507993696390ffdd3",
     );
   });
 });
@@ -156,7 +155,10 @@ describe("the identifier is the same", () => {
     await writeFiles(folder);
     const image = withDefinitionRoot(folder, () => Image.fromBase("x", { name: "n" }));
     const same: readonly (readonly [Image, Image])[] = [
-      [image.withPipPackages("a"), image.withPipPackages(["a"], { pre: false, extraArgs: [] })],
+      [
+        image.withPipPackages("a"),
+        image.withPipPackages(["a"], { pre: false, extraIndexUrls: [] }),
+      ],
       [image.withSourceFolder("src"), image.withSourceFolder("./src/", "./src")],
       [image.withSourceFolder("src", "/app"), image.withSourceFolder("src", "//app/./")],
       [image.withSourceFile("more.txt"), image.withSourceFile("more.txt", "./")],

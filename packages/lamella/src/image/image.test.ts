@@ -323,7 +323,10 @@ describe("shapes are checked at construction", () => {
     ["half a surrogate pair", () => base.withPipPackages("a\uD800")],
     ["an unknown option", () => base.withPipPackages("a", unchecked({ index: "x" }))],
     ["a wrong option", () => base.withPipPackages("a", unchecked({ pre: "yes" }))],
-    ["extra arguments in one", () => base.withPipPackages("a", unchecked({ extraArgs: "--x" }))],
+    [
+      "an index list that is a text",
+      () => base.withPipPackages("a", unchecked({ extraIndexUrls: "x" })),
+    ],
     ["an index's password", () => base.withPipPackages("a", { indexUrl: "https://u:pw@h/simple" })],
     ["requirements that are not .txt", () => base.withRequirements("pyproject.toml")],
     ["a folder without a name", () => base.withSourceFolder(".")],
@@ -347,7 +350,7 @@ describe("shapes are checked at construction", () => {
 
   test("what is right is taken", () => {
     const image = base
-      .withPipPackages([" six "], { extraIndexUrls: ["https://$USER@h/"], extraArgs: ["--x"] })
+      .withPipPackages([" six "], { extraIndexUrls: ["https://$USER@h/"] })
       .withSourceFolder(pathToFileURL("/srv/src"), "/a//b/./c/")
       .withSourceFolder(".", { copyContentsOnly: true })
       .withWorkdir("//app/")
@@ -357,7 +360,6 @@ describe("shapes are checked at construction", () => {
         kind: "pip-packages",
         packages: ["six"],
         extraIndexUrls: ["https://$USER@h/"],
-        extraArgs: ["--x"],
       },
       { kind: "source-folder", source: "/srv/src", destination: "/a//b/./c/" },
       { kind: "source-folder", source: ".", copyContentsOnly: true },

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileSystemError } from "../files/error.ts";
 import { localRequirement } from "./local-requirement.ts";
+import { logicalLines, splitOption } from "./requirements-lines.ts";
 
 /** What a requirements file draws in by naming it, each path absolute. */
 export interface RequirementsContent {
@@ -11,8 +12,7 @@ export interface RequirementsContent {
   readonly local: readonly string[];
 }
 
-/** `-r FILE`, `-rFILE`, `--requirement=FILE`, and the same for constraints (pip, "Requirements File Format"). */
-const include = /^(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s*)(\S.*)$/;
+const includes: ReadonlySet<string> = new Set(["--requirement", "--constraint"]);
 
 /**
  * Reads a requirements file and all that decides what it means. Includes and paths are relative to the file that names
@@ -27,31 +27,21 @@ export function readRequirementsFile(path: string): RequirementsContent {
     const bytes = readBytes(absolute);
     files.set(absolute, bytes);
     const folder = dirname(absolute);
-    for (const line of logicalLines(bytes.toString("utf8"))) {
-      const included = include.exec(line)?.[1];
-      if (included !== undefined) {
-        if (!/^[a-z]+:\/\//i.test(included)) waiting.push(resolve(folder, included));
+    for (const { line } of logicalLines(bytes.toString("utf8"))) {
+      if (line.startsWith("-")) {
+        const { option, value } = splitOption(line);
+        if (includes.has(option) && !isUrl(value)) waiting.push(resolve(folder, value));
         continue;
       }
-      const named = line.startsWith("-") ? undefined : localRequirement(line);
+      const named = localRequirement(line.replace(/\s--hash[=\s].*$/s, ""));
       if (named !== undefined) local.push(resolve(folder, named.path));
     }
   }
   return { files: [...files].map(([absolute, bytes]) => ({ absolute, bytes })), local };
 }
 
-/** Lines joined at a trailing backslash, without comments (a `#` at the start or after a space) and hash options. */
-function logicalLines(text: string): readonly string[] {
-  return text
-    .replace(/\\\r?\n/g, " ")
-    .split(/\r?\n/)
-    .map((line) =>
-      line
-        .replace(/(^|\s)#.*$/, "")
-        .replace(/\s--hash[=\s].*$/, "")
-        .trim(),
-    )
-    .filter((line) => line !== "");
+function isUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
 }
 
 function readBytes(absolute: string): Buffer {

@@ -90,7 +90,7 @@ function requireRequirement(text: string): string {
   if (requirement.startsWith("-")) {
     throw new DefinitionError(
       `${what} is an option: ${show(text)}.`,
-      "Options follow the packages as an object: { indexUrl, extraIndexUrls, pre, extraArgs }.",
+      "Options follow the packages as an object: { indexUrl, extraIndexUrls, pre }.",
     );
   }
   refuseCredentials(

@@ -11,8 +11,6 @@ export interface PythonIndexOptions {
   readonly extraIndexUrls?: readonly string[] | undefined;
   /** Takes pre-releases too. */
   readonly pre?: boolean | undefined;
-  /** Further arguments for the installer, one a string, as in `["--no-deps"]`. */
-  readonly extraArgs?: readonly string[] | undefined;
 }
 
 /** {@link PythonIndexOptions} as a layer keeps them. */
@@ -20,16 +18,15 @@ export interface PythonIndexSettings {
   readonly indexUrl?: string;
   readonly extraIndexUrls?: readonly string[];
   readonly pre?: boolean;
-  readonly extraArgs?: readonly string[];
 }
 
-export const pythonIndexOptions = ["indexUrl", "extraIndexUrls", "pre", "extraArgs"] as const;
+export const pythonIndexOptions = ["indexUrl", "extraIndexUrls", "pre"] as const;
 
 export function pythonIndexSettings(
   options: { readonly [name in (typeof pythonIndexOptions)[number]]?: unknown },
   call: string,
 ): PythonIndexSettings {
-  const { indexUrl, extraIndexUrls, pre, extraArgs } = options;
+  const { indexUrl, extraIndexUrls, pre } = options;
   return present({
     indexUrl: indexUrl === undefined ? undefined : requireIndexUrl(indexUrl, `${call}: indexUrl`),
     extraIndexUrls:
@@ -39,35 +36,25 @@ export function pythonIndexSettings(
             (url) => requireIndexUrl(url, `${call}: an index`),
           ),
     pre: pre === undefined ? undefined : requireBoolean(pre, `${call}: pre`),
-    extraArgs:
-      extraArgs === undefined
-        ? undefined
-        : requireTextList(extraArgs, `${call}: extraArgs`, `${call}: an extra argument`).map(
-            (argument) => withoutCredentials(argument, `${call}: an extra argument`),
-          ),
   });
 }
 
 export function encodePythonIndex(settings: PythonIndexSettings): CanonicalValue {
-  const { indexUrl, extraIndexUrls, pre, extraArgs } = settings;
+  const { indexUrl, extraIndexUrls, pre } = settings;
   // Leaving an option out and giving what it is anyway are the same image.
   return {
     indexUrl,
     extraIndexUrls: extraIndexUrls?.length === 0 ? undefined : extraIndexUrls,
     pre: pre === true ? pre : undefined,
-    extraArgs: extraArgs?.length === 0 ? undefined : extraArgs,
   };
 }
 
 function requireIndexUrl(value: unknown, what: string): string {
-  return withoutCredentials(requireText(value, what), what);
-}
-
-function withoutCredentials(text: string, what: string): string {
+  const url = requireText(value, what);
   refuseCredentials(
-    text,
+    url,
     what,
     "Take them out: they are found by the index's address in UV_INDEX_*, netrc or the keyring.",
   );
-  return text;
+  return url;
 }
