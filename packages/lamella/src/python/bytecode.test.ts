@@ -1,0 +1,273 @@
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { contentBytes, placeEntries } from "../../testing/file-entries.ts";
+import { type TestWheel, writeWheel } from "../../testing/wheel-writer.ts";
+import { sha256 } from "../files/digest.ts";
+import type { FileEntry } from "../files/entry.ts";
+import { BytecodeCompiler, bytecodeEntries, type Compiler, findCompiler } from "./bytecode.ts";
+import type { InstallTarget } from "./install-target.ts";
+import { wheelEntries } from "./wheel.ts";
+import { CompilerFailedError, InvalidWheelError } from "./wheel-error.ts";
+
+let folder: string;
+let python: string;
+let compiler: Compiler;
+let target: InstallTarget;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lamella-bytecode-"));
+  python = execFileSync("python3", ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"], {
+    encoding: "utf8",
+  }).trim();
+  const found = await findCompiler({ python, env: process.env });
+  if (!found) throw new Error("There is no Python to test with.");
+  compiler = found;
+  target = { python, prefix: "/opt/venv", physicalPrefix: "opt/venv" };
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** A wheel with more sources than a chunk has. */
+async function largeWheel(): Promise<string> {
+  const names = Array.from({ length: 150 }, (_, index) => `big/part${index}/mod${index}.py`);
+  const files = Object.fromEntries(
+    names.map((name, index) => [
+      name,
+      `"""Module ${index}."""\nA = {"a", "b", "c", ${index}}\ndef f(x=(1, 2, ${index})):\n    return x in {"p", "q", "r"}\n`,
+    ]),
+  );
+  return writeWheel(folder, { name: "big", files });
+}
+
+function modules(entries: readonly FileEntry[]): string[] {
+  const site = `opt/venv/lib/python${python}/site-packages/`;
+  return entries
+    .filter(({ kind }) => kind === "file")
+    .map(({ path }) => path.replace(site, "").replace(`.${compiler.cacheTag}.pyc`, ""));
+}
+
+/** What is at each path: bytecode by its digest. */
+async function summary(
+  wheels: readonly { readonly path: string }[],
+  workers: number,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for await (const entry of bytecodeEntries(compiler, wheels, target, { workers })) {
+    const file = entry.kind === "file";
+    found.set(entry.path, file ? sha256(await contentBytes(entry.content)) : entry.kind);
+  }
+  return found;
+}
+
+async function compile(wheel: TestWheel): Promise<FileEntry[]> {
+  const path = await writeWheel(folder, wheel);
+  return Array.fromAsync(bytecodeEntries(compiler, [{ path }], target, { workers: 1 }));
+}
+
+describe("bytecode", () => {
+  it("is what Python takes for a module's, without a look at times or sources", async () => {
+    const prefix = join(folder, "installed");
+    const placed = { python, prefix, physicalPrefix: prefix.slice(1) };
+    const path = await writeWheel(folder, {
+      files: { "demo/__init__.py": "def where():\n    return where.__code__.co_filename\n" },
+    });
+    await placeEntries("/", wheelEntries(path, placed));
+    await placeEntries("/", bytecodeEntries(compiler, [{ path }], placed, { workers: 1 }));
+    const site = join(prefix, `lib/python${python}/site-packages`);
+    // Whoever sees this text has not read the bytecode.
+    await writeFile(join(site, "demo/__init__.py"), "raise SystemExit('compiled anew')");
+    const output = execFileSync(
+      compiler.executable,
+      ["-c", "import demo; print(demo.where(), demo.__cached__)"],
+      { encoding: "utf8", env: { PYTHONPATH: site } },
+    );
+    const cached = `${site}/demo/__pycache__/__init__.${compiler.cacheTag}.pyc`;
+    expect(output).toBe(`${site}/demo/__init__.py ${cached}\n`);
+  });
+
+  it("is the same for any number of workers, and beside any other wheel", async () => {
+    const big = { path: await largeWheel() };
+    const small = { path: await writeWheel(folder, { name: "small", files: { "small.py": "1" } }) };
+    const alone = await summary([big], 1);
+    expect([...alone.values()].filter((what) => what !== "directory")).toHaveLength(150);
+    expect(await summary([big], 3)).toEqual(alone);
+    const beside = await summary([small, big], 2);
+    for (const [entry, what] of alone) expect(beside.get(entry)).toBe(what);
+  });
+
+  it("names directories once, before what they hold", async () => {
+    const entries = await compile({ files: { "a/x.py": "", "a/b/y.py": "", "top.py": "" } });
+    const site = ["opt", "opt/venv", "opt/venv/lib", `opt/venv/lib/python${python}`];
+    const library = `opt/venv/lib/python${python}/site-packages`;
+    const pyc = (path: string, name: string) =>
+      `${library}/${path}__pycache__/${name}.${compiler.cacheTag}.pyc`;
+    expect(entries.map(({ path }) => path)).toEqual([
+      ...site,
+      library,
+      `${library}/a`,
+      `${library}/a/b`,
+      `${library}/a/b/__pycache__`,
+      pyc("a/b/", "y"),
+      `${library}/a/__pycache__`,
+      pyc("a/", "x"),
+      `${library}/__pycache__`,
+      pyc("", "top"),
+    ]);
+  });
+
+  it("is of what lies among the packages and ends in .py", async () => {
+    const entries = await compile({
+      files: {
+        "demo.py": "",
+        "demo/with.dots.py": "",
+        "demo/stub.pyi": "",
+        "demo/.py": "",
+        "demo/__pycache__/old.py": "",
+        "demo-1.0.data/purelib/pure.py": "",
+        "demo-1.0.data/scripts/script.py": "#!python\n",
+        "demo-1.0.data/data/share/data.py": "",
+        [`demo-1.0.data/data/lib/python${python}/site-packages/from_data.py`]: "",
+      },
+      members: [{ name: "demo/stored.py", content: "x = 1", stored: true }],
+    });
+    expect(modules(entries)).toEqual([
+      "__pycache__/demo",
+      "demo/__pycache__/stored",
+      "demo/__pycache__/with.dots",
+      "__pycache__/from_data",
+      "__pycache__/pure",
+    ]);
+  });
+
+  it("is left out, without a word, where a source does not compile", async () => {
+    const entries = await compile({
+      files: {
+        "old.py": "print 'Python 2'\n",
+        "nul.py": "x = '\0'\n",
+        "latin.py": Buffer.from("x = '\xe4'\n", "latin1"),
+        "declared.py": Buffer.from("# coding: latin-1\nx = '\xe4'\n", "latin1"),
+        "unknown.py": "# coding: no-such-coding\n",
+        "warns.py": "x = '\\d'\nassert (1, 'always')\n",
+        "deep.py": `x = ${"(".repeat(250)}1${")".repeat(250)}\n`,
+        "longer.py": `x = ${"-".repeat(20_000)}1\n`,
+        "empty.py": "",
+      },
+    });
+    expect(modules(entries)).toEqual([
+      "__pycache__/declared",
+      "__pycache__/empty",
+      "__pycache__/warns",
+    ]);
+  });
+
+  it("comes from the first wheel that has it", async () => {
+    const one = await writeWheel(folder, { name: "one", files: { "both.py": "x = 'of one'" } });
+    const two = await writeWheel(folder, {
+      name: "two",
+      files: { "both.py": "x = 'of two'", "two.py": "" },
+    });
+    const wheels = [{ path: two }, { path: one }];
+    const entries = await Array.fromAsync(bytecodeEntries(compiler, wheels, target));
+    expect(modules(entries)).toEqual(["__pycache__/both", "__pycache__/two"]);
+    const both = entries.find(({ path }) => path.includes("/both."));
+    expect(
+      both?.kind === "file" && (await contentBytes(both.content)).toString("latin1"),
+    ).toContain("of two");
+  });
+
+  it("is not made of a wheel that lies about a source", async () => {
+    const members = [{ name: "lie.py", content: "x = 1", central: { crc: 1 }, local: { crc: 1 } }];
+    await expect(compile({ members })).rejects.toThrow(InvalidWheelError);
+    await expect(compile({ members })).rejects.toThrow('"lie.py"');
+  });
+});
+
+describe("a compiler", () => {
+  it("serves several wheels at once, and ends in the middle when it is told to", async () => {
+    const path = await largeWheel();
+    const running = new BytecodeCompiler(compiler, { workers: 2 });
+    const [one, two] = await Promise.all([
+      Array.fromAsync(running.entries(path, target)),
+      Array.fromAsync(running.entries(path, target)),
+    ]);
+    expect(modules(one)).toHaveLength(150);
+    expect(modules(two)).toEqual(modules(one));
+    const third = running.entries(path, target);
+    const ended = expect(Array.fromAsync(third)).rejects.toThrow(/stopped|disposed/);
+    await running[Symbol.asyncDispose]();
+    await ended;
+  });
+
+  it("stops when the signal says so", async () => {
+    const path = await largeWheel();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const entries = bytecodeEntries(compiler, [{ path }], target, { workers: 1, signal });
+    await entries.next();
+    controller.abort(new Error("enough"));
+    await expect(Array.fromAsync(entries)).rejects.toThrow("enough");
+  });
+
+  it("does without a source at which the interpreter crashes", async () => {
+    // With little room for its stack an interpreter does not survive a long expression.
+    const executable = join(folder, "crashing-python");
+    await writeFile(executable, `#!/bin/sh\nulimit -s 300\nexec ${compiler.executable} "$@"\n`);
+    await chmod(executable, 0o755);
+    const long = `x = ${"1 + ".repeat(2500)}1\n`;
+    const path = await writeWheel(folder, { files: { "a.py": "x = 1", "m.py": long, "z.py": "" } });
+    const entries = await Array.fromAsync(
+      bytecodeEntries({ ...compiler, executable }, [{ path }], target),
+    );
+    expect(modules(entries)).toEqual(["__pycache__/a", "__pycache__/z"]);
+  });
+
+  it("that is none, or ends, is a typed error", async () => {
+    const path = await writeWheel(folder, { files: { "a.py": "" } });
+    for (const executable of [join(folder, "missing"), "/bin/false", "/bin/echo"]) {
+      const entries = bytecodeEntries({ ...compiler, executable }, [{ path }], target);
+      await expect(Array.fromAsync(entries)).rejects.toThrow(CompilerFailedError);
+    }
+  });
+});
+
+describe("finding a compiler", () => {
+  it("prefers the patch release that is asked for, and takes the first else", async () => {
+    const bin = join(folder, "pythons/bin");
+    await mkdir(bin, { recursive: true });
+    await symlink(compiler.executable, join(bin, "python3"));
+    const shim = join(bin, `python${python}`);
+    await writeFile(shim, `#!/bin/sh\nexec ${compiler.executable} "$@"\n`);
+    await chmod(shim, 0o755);
+    const env = { PATH: `relative:${folder}/nowhere:${bin}` };
+    expect(await findCompiler({ python, env })).toEqual(compiler);
+    expect(await findCompiler({ python, preferred: compiler.version, env })).toEqual(compiler);
+    expect(await findCompiler({ python, preferred: `${python}.999`, env })).toEqual(compiler);
+  });
+
+  it("looks where uv and pyenv keep theirs", async () => {
+    for (const [root, env] of [
+      ["uv", { UV_PYTHON_INSTALL_DIR: join(folder, "uv") }],
+      ["data/uv/python", { XDG_DATA_HOME: join(folder, "data") }],
+      ["home/.local/share/uv/python", { HOME: join(folder, "home") }],
+      ["home2/.pyenv/versions", { HOME: join(folder, "home2") }],
+      ["pyenv/versions", { PYENV_ROOT: join(folder, "pyenv") }],
+    ] as const) {
+      const bin = join(folder, root, "some-version/bin");
+      await mkdir(bin, { recursive: true });
+      await symlink(compiler.executable, join(bin, `python${python}`));
+      expect(await findCompiler({ python, env })).toEqual(compiler);
+    }
+  });
+
+  it("finds nothing where there is nothing, or another version", async () => {
+    const bin = join(folder, "others");
+    await mkdir(bin, { recursive: true });
+    await symlink(compiler.executable, join(bin, "python3"));
+    await symlink("/bin/true", join(bin, "python"));
+    expect(await findCompiler({ python: "3.99", env: { PATH: bin } })).toBeUndefined();
+    expect(await findCompiler({ python, env: {} })).toBeUndefined();
+  });
+});
