@@ -1,0 +1,335 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  differingVersions,
+  type Lock,
+  type LockedPackage,
+  type LockFile,
+  lockFileFromPylock,
+  lockFileToPylock,
+  parseLock,
+  staleReasons,
+} from "./lock.ts";
+import { formatPylock, parsePylock } from "./pylock.ts";
+import { InvalidLockError } from "./resolution-error.ts";
+
+const source = "/project/pylock.trainer.toml";
+const glibc = { kind: "glibc", major: 2, minor: 36 } as const;
+const hash = (digit: string): string => digit.repeat(64);
+
+function locked(
+  name: string,
+  tags: string,
+  digit: string,
+  more: Partial<LockedPackage> = {},
+): LockedPackage {
+  const filename = `${name.replaceAll("-", "_")}-1.0-${tags}.whl`;
+  return {
+    name,
+    version: "1.0",
+    call: 0,
+    wheel: { filename, url: `https://files.example/${filename}`, sha256: hash(digit), size: 7 },
+    ...more,
+  };
+}
+
+const local = "six-1.0-py3-none-any.whl";
+const localWheel = { filename: local, url: `file:///project/wheels/${local}`, sha256: hash("e") };
+
+const amd64: Lock = {
+  python: "3.11",
+  platform: "linux/amd64",
+  libc: glibc,
+  packages: [
+    locked("attrs", "py3-none-any", "a"),
+    locked("numpy", "cp311-cp311-manylinux_2_28_x86_64", "b", { call: 1 }),
+    locked("nvidia-nccl", "py3-none-manylinux_2_18_x86_64", "c"),
+    { name: "six", version: "1.0", call: 0, wheel: localWheel, directUrl: localWheel.url },
+  ],
+};
+const arm64: Lock = {
+  python: "3.11",
+  platform: "linux/arm64",
+  libc: { ...glibc, minor: 41 },
+  packages: [
+    locked("attrs", "py3-none-any", "a"),
+    locked("numpy", "cp311-cp311-manylinux_2_28_aarch64", "d", { call: 1 }),
+    { name: "six", version: "1.0", call: 0, wheel: localWheel, directUrl: localWheel.url },
+  ],
+};
+const file: LockFile = {
+  calls: [
+    {
+      requirements: ["attrs", "six @ wheels/six-1.0-py3-none-any.whl"],
+      constraints: [],
+      settings: [],
+    },
+    { requirements: ["numpy"], constraints: ["numpy<3"], settings: ["--pre"] },
+  ],
+  locks: [amd64, arm64],
+  extra: {
+    base: { "linux/amd64": `sha256:${hash("f")}` },
+    order: ["numpy", "attrs"],
+    compiler: "3.11.2",
+  },
+};
+
+const text = formatPylock(lockFileToPylock(file, { directory: "/project" }));
+const read = (changed: string): LockFile =>
+  lockFileFromPylock(parsePylock(changed, source), source);
+
+test("a lock of two platforms is one file, and is read back as it was", () => {
+  expect(read(text)).toEqual(file);
+  expect(formatPylock(lockFileToPylock(read(text), { directory: "/project" }))).toBe(text);
+});
+
+test("the file as people see it", () => {
+  expect(text).toMatchInlineSnapshot(`
+    "lock-version = "1.0"
+    environments = [ "sys_platform == 'linux' and platform_machine == 'x86_64' and implementation_name == 'cpython' and python_version == '3.11'", "sys_platform == 'linux' and platform_machine == 'aarch64' and implementation_name == 'cpython' and python_version == '3.11'" ]
+    requires-python = "==3.11.*"
+    created-by = "lamella"
+
+    [[packages]]
+    name = "attrs"
+    version = "1.0"
+
+    [[packages.wheels]]
+    name = "attrs-1.0-py3-none-any.whl"
+    url = "https://files.example/attrs-1.0-py3-none-any.whl"
+    size = 7
+
+    [packages.wheels.hashes]
+    sha256 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+    [packages.tool.lamella]
+    call = 0
+
+    [[packages]]
+    name = "numpy"
+    version = "1.0"
+
+    [[packages.wheels]]
+    name = "numpy-1.0-cp311-cp311-manylinux_2_28_aarch64.whl"
+    url = "https://files.example/numpy-1.0-cp311-cp311-manylinux_2_28_aarch64.whl"
+    size = 7
+
+    [packages.wheels.hashes]
+    sha256 = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+
+    [[packages.wheels]]
+    name = "numpy-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+    url = "https://files.example/numpy-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+    size = 7
+
+    [packages.wheels.hashes]
+    sha256 = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+    [packages.tool.lamella]
+    call = 1
+
+    [[packages]]
+    name = "nvidia-nccl"
+    version = "1.0"
+    marker = "platform_machine == 'x86_64'"
+
+    [[packages.wheels]]
+    name = "nvidia_nccl-1.0-py3-none-manylinux_2_18_x86_64.whl"
+    url = "https://files.example/nvidia_nccl-1.0-py3-none-manylinux_2_18_x86_64.whl"
+    size = 7
+
+    [packages.wheels.hashes]
+    sha256 = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+
+    [packages.tool.lamella]
+    call = 0
+
+    [[packages]]
+    name = "six"
+    version = "1.0"
+
+    [packages.archive]
+    path = "wheels/six-1.0-py3-none-any.whl"
+
+    [packages.archive.hashes]
+    sha256 = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+
+    [packages.tool.lamella]
+    call = 0
+
+    [tool.lamella]
+    order = [ "numpy", "attrs" ]
+    compiler = "3.11.2"
+
+    [tool.lamella.base]
+    "linux/amd64" = "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+
+    [tool.lamella.resolution]
+    version = 1
+    python = "3.11"
+
+    [tool.lamella.resolution.platforms."linux/amd64"]
+    kind = "glibc"
+    major = 2
+    minor = 36
+
+    [tool.lamella.resolution.platforms."linux/arm64"]
+    kind = "glibc"
+    major = 2
+    minor = 41
+
+    [[tool.lamella.resolution.calls]]
+    requirements = [ "attrs", "six @ wheels/six-1.0-py3-none-any.whl" ]
+    constraints = []
+    settings = []
+
+    [[tool.lamella.resolution.calls]]
+    requirements = [ "numpy" ]
+    constraints = [ "numpy<3" ]
+    settings = [ "--pre" ]
+    "
+  `);
+});
+
+test("paths are relative to the file: moved with its wheels, it means the moved wheels", () => {
+  const moved = lockFileFromPylock(parsePylock(text, "/else/where/l.toml"), "/else/where/l.toml");
+  expect(moved.locks[0]?.packages.at(-1)?.wheel.url).toBe(`file:///else/where/wheels/${local}`);
+});
+
+describe("what is damaged or hostile is refused, and the file is named", () => {
+  test.each<[string, (text: string) => string]>([
+    ["no TOML", (t) => `${t}\n[`],
+    ["another version", (t) => t.replace('lock-version = "1.0"', 'lock-version = "2.0"')],
+    ["no version", (t) => t.replace('lock-version = "1.0"', "")],
+    ["another writer", (t) => t.replaceAll("tool.lamella", "tool.other")],
+    [
+      "a later record",
+      (t) =>
+        t.replace(
+          "[tool.lamella.resolution]\nversion = 1",
+          "[tool.lamella.resolution]\nversion = 2",
+        ),
+    ],
+    ["a hash too short", (t) => t.replace(hash("a"), "aa")],
+    ["no SHA-256", (t) => t.replace(`sha256 = "${hash("a")}"`, `sha512 = "${hash("a")}"`)],
+    [
+      "a password",
+      (t) => t.replace("https://files.example/attrs", "https://joe:s3cret@files.example/attrs"),
+    ],
+    [
+      "another scheme",
+      (t) => t.replace("https://files.example/attrs", "ftp://files.example/attrs"),
+    ],
+    ["a wheel of another package", (t) => t.replaceAll("attrs-1.0-py3", "other-1.0-py3")],
+    [
+      "a name that is not the address's",
+      (t) => t.replace('name = "attrs-1.0', 'name = "attrs-1.1'),
+    ],
+    ["an sdist as archive", (t) => t.replaceAll(local, "six-1.0.tar.gz")],
+    [
+      "a path as name",
+      (t) => t.replace("https://files.example/attrs-", "https://files.example/%2e%2e%2fattrs-"),
+    ],
+    [
+      "a package twice",
+      (t) => t.replace('name = "attrs"', 'name = "numpy"').replaceAll("attrs-", "numpy-"),
+    ],
+    [
+      "a marker to evaluate",
+      (t) => t.replace("platform_machine == 'x86_64'\"", "os_name == 'posix'\""),
+    ],
+    ["no wheel for the platform", (t) => t.replaceAll("_aarch64", "_ppc64le")],
+    ["a call that is not there", (t) => t.replace("call = 1", "call = 9")],
+    ["a negative size", (t) => t.replace("size = 7", "size = -7")],
+    ["a name that is none", (t) => t.replace('name = "attrs"', 'name = "../attrs"')],
+    [
+      "url and path",
+      (t) =>
+        t.replace(
+          'url = "https://files.example/attrs',
+          'path = "x"\nurl = "https://files.example/attrs',
+        ),
+    ],
+    ["a very long file", (t) => `${t}#${"x".repeat(17 * 1024 * 1024)}`],
+  ])("%s", (_, change) => {
+    const changed = change(text);
+    expect(changed).not.toBe(text);
+    expect(() => read(changed)).toThrow(InvalidLockError);
+    expect(() => read(changed)).toThrow(source);
+    expect(() => read(changed)).not.toThrow("s3cret");
+  });
+
+  test("no change of the text makes anything but a lock or that error", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(text.length),
+        fc.nat(40),
+        fc.string({ maxLength: 6 }),
+        (start, length, inserted) => {
+          try {
+            read(text.slice(0, start) + inserted + text.slice(start + length));
+          } catch (error) {
+            expect(error).toBeInstanceOf(InvalidLockError);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+test("JSON gives the same lock, and nothing else is taken for one", () => {
+  expect(parseLock(JSON.parse(JSON.stringify(amd64)))).toEqual(amd64);
+  expect(() => parseLock({ ...amd64, platform: "plan9/mips" })).toThrow();
+  expect(() => parseLock({})).toThrow();
+});
+
+describe("whether a lock still answers", () => {
+  const wanted = {
+    python: "3.11",
+    targets: [amd64, arm64] as readonly Lock[],
+    calls: file.calls,
+  };
+
+  test("it does for what it was made for", () => {
+    expect(staleReasons(file, wanted)).toEqual([]);
+    expect(staleReasons(file, { ...wanted, targets: [arm64] })).toEqual([]);
+  });
+
+  test("and says why it does not", () => {
+    const [first, second] = file.calls as [LockFile["calls"][0], LockFile["calls"][0]];
+    const reasons = (change: Partial<typeof wanted>): string[] =>
+      staleReasons(file, { ...wanted, ...change });
+    expect(reasons({ python: "3.12" })).toEqual(["It is for Python 3.11, not 3.12."]);
+    expect(
+      reasons({ targets: [{ ...amd64, libc: { kind: "musl", major: 1, minor: 2 } }] }),
+    ).toEqual(["It is for a base with glibc 2.36, not musl 1.2, on linux/amd64."]);
+    expect(staleReasons({ ...file, locks: [amd64] }, wanted)).toEqual([
+      "It has no packages for linux/arm64.",
+    ]);
+    expect(reasons({ calls: [first] })).toEqual(["It was made for 2 lists of packages, not 1."]);
+    expect(reasons({ calls: [{ ...first, requirements: ["attrs>=2"] }, second] })).toEqual([
+      "It does not know: attrs>=2.",
+      "It still has: attrs, six @ wheels/six-1.0-py3-none-any.whl.",
+    ]);
+    expect(reasons({ calls: [first, { ...second, settings: [] }] })).toEqual([
+      "It still has: --pre.",
+    ]);
+  });
+});
+
+test("versions that differ between platforms are told", () => {
+  const other = {
+    ...arm64,
+    packages: arm64.packages.map((one) => ({
+      ...one,
+      version: one.name === "numpy" ? "2.0" : "1.0",
+    })),
+  };
+  expect(differingVersions(amd64, other)).toEqual([{ name: "numpy", versions: ["1.0", "2.0"] }]);
+  const both = lockFileFromPylock(
+    lockFileToPylock({ ...file, locks: [amd64, other] }, { directory: "/project" }),
+    source,
+  );
+  expect(both.locks).toEqual([amd64, other]);
+});

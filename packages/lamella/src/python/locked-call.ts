@@ -1,0 +1,37 @@
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { LockedCall } from "./lock.ts";
+import { splitCredentials } from "./package-index/credentials.ts";
+import { formatRequirement, type Requirement } from "./requirements.ts";
+import type { ResolveCall } from "./resolve-options.ts";
+
+/**
+ * What a call asks for, in the form that a lock file keeps. Paths of this machine are written relative to `directory`,
+ * so that a checkout elsewhere asks for the same. Nothing secret is in it.
+ */
+export function lockedCall(call: ResolveCall, options: { readonly directory: string }): LockedCall {
+  const relative = (url: string): string =>
+    url.startsWith("file:")
+      ? path.relative(options.directory, fileURLToPath(url)).split(path.sep).join("/") || "."
+      : splitCredentials(new URL(url)).url;
+  const line = (requirement: Requirement): string =>
+    [
+      formatRequirement({
+        ...requirement,
+        ...(requirement.url !== undefined && { url: relative(requirement.url) }),
+      }),
+      ...requirement.hashes.toSorted().map((hash) => `--hash=sha256:${hash}`),
+    ].join(" ");
+  return {
+    requirements: call.requirements.map(line).sort(),
+    constraints: (call.constraints ?? []).map(line).sort(),
+    settings: [
+      ...(call.indexUrl === undefined ? [] : [`--index-url ${relative(call.indexUrl)}`]),
+      ...(call.extraIndexUrls ?? []).map((url) => `--extra-index-url ${relative(url)}`),
+      ...(call.findLinks ?? []).map((url) => `--find-links ${relative(url)}`),
+      ...(call.noIndex ? ["--no-index"] : []),
+      ...(call.pre ? ["--pre"] : []),
+      ...(call.requireHashes ? ["--require-hashes"] : []),
+    ],
+  };
+}

@@ -1,0 +1,159 @@
+import { parse as parseToml, stringify } from "smol-toml";
+import * as z from "zod/mini";
+import { isDistributionName, normalizeName } from "./distribution-name.ts";
+import { InvalidLockError } from "./resolution-error.ts";
+
+/** One file of a package (PEP 751, `packages.wheels` and `packages.archive`). */
+export interface PylockFile {
+  readonly name?: string;
+  /** Exactly one of `url` and `path` is there. */
+  readonly url?: string;
+  /** Relative to the folder of the lock, or absolute. */
+  readonly path?: string;
+  /** Length in bytes. */
+  readonly size?: number;
+  /** Lower-case hex by algorithm; `sha256` is always there in what Lamella writes. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+/** One row (PEP 751, `packages`). Of source forms only their presence is kept: nothing here builds. */
+export interface PylockPackage {
+  /** Normalized. */
+  readonly name: string;
+  readonly version?: string;
+  readonly marker?: string;
+  readonly wheels: readonly PylockFile[];
+  readonly archive?: PylockFile;
+  readonly hasSource: boolean;
+  /** `packages.tool.lamella`. */
+  readonly lamella?: unknown;
+}
+
+/** A file `pylock.toml` or `pylock.NAME.toml`. */
+export interface Pylock {
+  readonly requiresPython?: string;
+  /** Markers of the environments that the lock is for. */
+  readonly environments: readonly string[];
+  readonly packages: readonly PylockPackage[];
+  /** The table `[tool.lamella]`; unknown to this file. */
+  readonly lamella?: unknown;
+}
+
+/** The part of PEP 751's version 1 that we understand; another major version is refused. */
+const lockVersion = "1.0";
+
+/** Longest lock that is read, in characters; eight platforms of a thousand packages are a tenth of it. */
+const maximumLength = 16 * 1024 * 1024;
+
+const hashes = z.record(
+  z.string().check(z.regex(/^[a-z0-9_]{1,20}$/)),
+  z.string().check(z.regex(/^[0-9a-fA-F]{1,256}$/)),
+);
+
+const file = z.object({
+  name: z.optional(z.string()),
+  url: z.optional(z.string()),
+  path: z.optional(z.string()),
+  size: z.optional(z.int().check(z.nonnegative())),
+  hashes,
+});
+
+const document = z.object({
+  "lock-version": z.string(),
+  "requires-python": z.optional(z.string()),
+  environments: z.optional(z.array(z.string())),
+  packages: z.optional(
+    z.array(
+      z.object({
+        name: z.string().check(z.refine(isDistributionName)),
+        version: z.optional(z.string().check(z.regex(/^[A-Za-z0-9_.!+-]{1,200}$/))),
+        marker: z.optional(z.string()),
+        wheels: z.optional(z.array(file)),
+        archive: z.optional(file),
+        sdist: z.optional(z.unknown()),
+        vcs: z.optional(z.unknown()),
+        directory: z.optional(z.unknown()),
+        tool: z.optional(z.object({ lamella: z.optional(z.unknown()) })),
+      }),
+    ),
+  ),
+  tool: z.optional(z.object({ lamella: z.optional(z.unknown()) })),
+});
+
+/**
+ * Parses a lock of any writer (PEP 751). Raises {@link InvalidLockError}, which names `source` and the place in it.
+ */
+export function parsePylock(text: string, source: string): Pylock {
+  const invalid = (why: string, cause?: unknown): InvalidLockError =>
+    new InvalidLockError(
+      `The lock ${source} cannot be used: ${why}.`,
+      "Restore it from version control, or write it anew: lamella lock FILE.",
+      { cause },
+    );
+  if (text.length > maximumLength) throw invalid("it is too long");
+  let toml: unknown;
+  try {
+    toml = parseToml(text);
+  } catch (error) {
+    throw invalid(`it is no TOML (${(error as Error).message.split("\n", 1)[0]})`, error);
+  }
+  const result = z.safeParse(document, toml);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw invalid(`${issue?.path.join(".") || "its content"}: ${issue?.message ?? "malformed"}`);
+  }
+  const lock = result.data;
+  if (!/^1\.\d+$/.test(lock["lock-version"])) {
+    throw invalid(
+      `it has the format version ${JSON.stringify(lock["lock-version"].slice(0, 20))}, not ${lockVersion}`,
+    );
+  }
+  const readFile = (row: z.infer<typeof file>, where: string): PylockFile => {
+    if ((row.url === undefined) === (row.path === undefined)) {
+      throw invalid(`${where} has not exactly one of url and path`);
+    }
+    return {
+      ...(row.name !== undefined && { name: row.name }),
+      ...(row.url !== undefined && { url: row.url }),
+      ...(row.path !== undefined && { path: row.path }),
+      ...(row.size !== undefined && { size: row.size }),
+      hashes: Object.fromEntries(
+        Object.entries(row.hashes).map(([algorithm, hex]) => [algorithm, hex.toLowerCase()]),
+      ),
+    };
+  };
+  return {
+    ...(lock["requires-python"] !== undefined && { requiresPython: lock["requires-python"] }),
+    environments: lock.environments ?? [],
+    packages: (lock.packages ?? []).map((row) => ({
+      name: normalizeName(row.name),
+      ...(row.version !== undefined && { version: row.version }),
+      ...(row.marker !== undefined && { marker: row.marker }),
+      wheels: (row.wheels ?? []).map((wheel) => readFile(wheel, `a wheel of ${row.name}`)),
+      ...(row.archive && { archive: readFile(row.archive, `the archive of ${row.name}`) }),
+      hasSource: row.sdist !== undefined || row.vcs !== undefined || row.directory !== undefined,
+      ...(row.tool?.lamella !== undefined && { lamella: row.tool.lamella }),
+    })),
+    ...(lock.tool?.lamella !== undefined && { lamella: lock.tool.lamella }),
+  };
+}
+
+/** Writes a lock. The same value gives the same text: nothing of time or machine is added. */
+export function formatPylock(lock: Pylock): string {
+  const toml = {
+    "lock-version": lockVersion,
+    ...(lock.environments.length > 0 && { environments: lock.environments }),
+    ...(lock.requiresPython !== undefined && { "requires-python": lock.requiresPython }),
+    "created-by": "lamella",
+    packages: lock.packages.map((row) => ({
+      name: row.name,
+      ...(row.version !== undefined && { version: row.version }),
+      ...(row.marker !== undefined && { marker: row.marker }),
+      ...(row.archive && { archive: row.archive }),
+      ...(row.wheels.length > 0 && { wheels: row.wheels }),
+      ...(row.lamella !== undefined && { tool: { lamella: row.lamella } }),
+    })),
+    ...(lock.lamella !== undefined && { tool: { lamella: lock.lamella } }),
+  };
+  return `${stringify(toml).trimEnd()}\n`;
+}

@@ -1,0 +1,55 @@
+import type { Platform } from "../image/platform.ts";
+import type { Store } from "../store/store.ts";
+import type { Lock } from "./lock.ts";
+import type { Environment } from "./package-index/pip-settings.ts";
+import type { IndexSettings } from "./package-index/settings.ts";
+import type { Requirement } from "./requirements.ts";
+import type { RequirementsSettings } from "./requirements-file.ts";
+import type { CLibrary } from "./tags.ts";
+
+/** The requirements of one call (`withPipPackages`, `withRequirements`), and the settings that came with them. */
+export interface ResolveCall extends Partial<RequirementsSettings> {
+  readonly requirements: readonly Requirement[];
+  readonly constraints?: readonly Requirement[];
+}
+
+/** A distribution by name and version. */
+export interface InstalledDistribution {
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface ResolveOptions {
+  /** In the order in which they were made; all are resolved together. */
+  readonly calls: readonly ResolveCall[];
+  /** Minor version of CPython, `3.11`. */
+  readonly python: string;
+  /**
+   * The base's exact version, `3.11.2`, where it is known. Markers such as `python_full_version < "3.11.3"` are real
+   * (redis, aiohttp) and are judged by it; without it, by `3.11.0`.
+   */
+  readonly pythonFullVersion?: string | undefined;
+  readonly platform: Platform;
+  readonly libc: CLibrary;
+  /** What the target prefix of the base has: kept where the requirements allow it. */
+  readonly installed?: readonly InstalledDistribution[];
+  /** Versions to keep where the requirements allow it: an older lock, or that of another platform. */
+  readonly preferences?: Lock | undefined;
+  /** Resolve anew, asking the indexes and forgetting older versions. */
+  readonly upgrade?: boolean;
+  readonly store: Store;
+  readonly env: Environment;
+  /** The machine's, where they are read already. */
+  readonly indexes?: IndexSettings | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The target in words, for messages. */
+export function describeTarget({
+  python,
+  pythonFullVersion,
+  platform,
+  libc,
+}: ResolveOptions): string {
+  return `Python ${pythonFullVersion ?? python} on ${platform} (${libc.kind} ${libc.major}.${libc.minor})`;
+}
