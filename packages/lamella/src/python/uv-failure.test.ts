@@ -25,6 +25,11 @@ describe("what uv says becomes an error of ours", () => {
     ],
     [
       "package-no-matching-version",
+      "new-python",
+      `${noSolution}Because new-python==1.0 requires Python >=3.12 and only new-python==1.0 is available, we can conclude that all versions of new-python cannot be used.\n`,
+    ],
+    [
+      "package-no-matching-version",
       "foo",
       `${noSolution}Because the current Python version (3.11.0) does not satisfy Python>=3.12 and foo==1.0 depends on Python>=3.12, we can conclude that foo==1.0 cannot be used.\n`,
     ],

@@ -107,7 +107,7 @@ export function explainUvFailure(stderr: string, target: string): LamellaError {
       ].join("\n"),
     );
   }
-  if ((match = find(`${packagePattern} depends on Python`))) {
+  if ((match = find(`${packagePattern} (?:depends on|requires) Python`))) {
     const { name } = packageIn(match);
     return new NoMatchingVersionError(
       name,

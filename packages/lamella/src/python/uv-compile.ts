@@ -1,0 +1,144 @@
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import type { IndexSettings } from "./package-index/settings.ts";
+import { run } from "./process.ts";
+import { formatPylock, type Pylock, parsePylock } from "./pylock.ts";
+import { formatRequirement, type Requirement } from "./requirements.ts";
+import { UvFailedError } from "./resolution-error.ts";
+import {
+  describeTarget,
+  type InstalledDistribution,
+  type ResolveCall,
+  type ResolveOptions,
+} from "./resolve-options.ts";
+import { machineName } from "./tags.ts";
+import { uvEnvironment } from "./uv.ts";
+import { explainUvFailure } from "./uv-failure.ts";
+
+/**
+ * Runs `uv pip compile` on some calls. `name` names its files in the scratch folder; `preferences` are versions to keep
+ * where they fit. Raises what {@link explainUvFailure} makes of a failure.
+ */
+export type Compile = (
+  name: string,
+  calls: readonly ResolveCall[],
+  preferences: readonly InstalledDistribution[],
+  refresh?: boolean,
+  offline?: boolean,
+) => Promise<Pylock>;
+
+/** Prepares everything that is the same for each run of uv, and gives the function that runs it. */
+export async function uvCompile(
+  uv: string,
+  options: ResolveOptions,
+  settings: IndexSettings,
+  scratch: string,
+): Promise<Compile> {
+  const { python, platform, store, env, signal } = options;
+  const environment = uvEnvironment(env, settings);
+  const target = describeTarget(options);
+  const help = await run(uv, ["pip", "compile", "--help"], {
+    cwd: scratch,
+    env: environment,
+    signal,
+  });
+  const shared = [
+    "pip",
+    "compile",
+    "--quiet",
+    "--no-progress",
+    "--color=never",
+    "--no-config",
+    "--no-build",
+    "--no-header",
+    "--format=pylock.toml",
+    `--cache-dir=${store.path("uv-cache")}`,
+    `--python-version=${options.pythonFullVersion ?? python}`,
+    `--python-platform=${uvPlatform(uv, help.stdout, options)}`,
+    ...(settings.noIndex ? ["--no-index"] : []),
+  ];
+  return async (name, calls, preferences, refresh = false, offline = false) => {
+    const requirements = path.join(scratch, `${name}.in`);
+    const constraints = path.join(scratch, `${name}.constraints`);
+    // uv keeps to the versions that it finds in its output file.
+    const output = path.join(scratch, `pylock.${name}.toml`);
+    await Promise.all([
+      writeFile(
+        requirements,
+        lines(calls.flatMap((call) => call.requirements.map(formatRequirement))),
+      ),
+      writeFile(
+        constraints,
+        lines(calls.flatMap((call) => (call.constraints ?? []).map(formatConstraint))),
+      ),
+      preferences.length > 0 ? writeFile(output, preferenceDocument(preferences)) : undefined,
+    ]);
+    const result = await run(
+      uv,
+      [
+        ...shared,
+        ...(refresh ? ["--refresh"] : []),
+        ...(offline ? ["--offline"] : []),
+        ...preReleaseArguments(calls, help.stdout),
+        `--constraints=${constraints}`,
+        `--output-file=${output}`,
+        requirements,
+      ],
+      { cwd: scratch, env: environment, signal },
+    );
+    if (result.code !== 0) throw explainUvFailure(result.stderr, target);
+    return parsePylock(
+      await readFile(output, "utf8"),
+      `that ${path.basename(uv)} wrote for ${platform}`,
+    );
+  };
+}
+
+/**
+ * uv knows a list of platforms that grows with its versions, and refuses others: the newest glibc of the list that is
+ * not newer than the base's. Wheels for a newer one than that are lost (uv 0.13 knows up to 2.40); none for an older
+ * one are won, since each glibc loads what was built for older ones.
+ */
+function uvPlatform(uv: string, help: string, { platform, libc }: ResolveOptions): string {
+  const machine = machineName(platform);
+  if (libc.kind === "musl") return `${machine}-unknown-linux-musl`;
+  const known = [...help.matchAll(new RegExp(`\\b${machine}-manylinux_2_(\\d+)\\b`, "g"))]
+    .map((match) => Number(match[1]))
+    .sort((a, b) => a - b);
+  const [oldest] = known;
+  if (oldest === undefined) {
+    throw new UvFailedError(
+      `${uv} does not say which platforms it resolves for.`,
+      "It is too old or too new: remove it from PATH, and Lamella installs its own.",
+    );
+  }
+  // Below the oldest, uv's choice of version may have no wheel that fits; ranking says so then.
+  const fitting = known.findLast((minor) => minor <= libc.minor) ?? oldest;
+  return `${machine}-manylinux_2_${fitting}`;
+}
+
+/** Pre-releases for what the calls with `pre` name; an older uv knows only all packages or none. */
+function preReleaseArguments(calls: readonly ResolveCall[], help: string): string[] {
+  const names = new Set(
+    calls.flatMap((call) => (call.pre ? call.requirements.map(({ name }) => name) : [])),
+  );
+  if (names.size === 0) return [];
+  if (!help.includes("--prerelease-package")) return ["--prerelease=allow"];
+  return [...names].map((name) => `--prerelease-package=${name}=allow`);
+}
+
+/** A constraint may not name extras (pip documentation, "Constraints Files"). */
+function formatConstraint(constraint: Requirement): string {
+  return formatRequirement({ ...constraint, extras: [] });
+}
+
+function lines(list: readonly string[]): string {
+  return list.map((line) => `${line}\n`).join("");
+}
+
+function preferenceDocument(preferences: readonly InstalledDistribution[]): string {
+  return formatPylock({
+    environments: [],
+    packages: preferences.map((one) => ({ ...one, wheels: [], hasSource: false })),
+  });
+}
