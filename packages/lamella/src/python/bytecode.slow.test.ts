@@ -1,0 +1,83 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { contentBytes } from "../../testing/file-entries.ts";
+import { bytecodeEntries, type Compiler, findCompiler } from "./bytecode.ts";
+
+// The oracle: what uv compiles when it installs. It needs Python 3.11 and the package index.
+
+const run = promisify(execFile);
+
+/** Python 2 among the files, tests that must not compile, thousands of files, sets in constants. */
+const packages = ["debugpy", "setuptools", "pandas", "plotly", "six", "docutils==0.19"];
+
+let scratch: string;
+let uv: string;
+let wheels: string[];
+let compiler: Compiler;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "lamella-bytecode-oracle-"));
+  const found = await findCompiler({ python: "3.11", env: process.env });
+  if (!found) throw new Error("There is no Python 3.11 to test with.");
+  compiler = found;
+  await run("python3", ["-m", "pip", "install", "-q", "--target", join(scratch, "uv"), "uv"]);
+  uv = join(scratch, "uv/bin/uv");
+  const folder = join(scratch, "wheels");
+  const seed = join(scratch, "seed");
+  await run(uv, ["venv", "--no-config", "-q", "--seed", "-p", compiler.executable, seed]);
+  const what = ["--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder, ...packages];
+  await run(join(seed, "bin/python"), ["-m", "pip", "download", ...what]);
+  wheels = (await readdir(folder)).map((name) => join(folder, name));
+});
+
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+describe("bytecode", () => {
+  it("is that of uv's own compilation, but for reference flags", async () => {
+    const prefix = join(scratch, "venv");
+    await run(uv, ["venv", "--no-config", "-q", "-p", compiler.executable, prefix]);
+    const args = ["pip", "install", "--no-config", "-q", "--no-deps", "--compile-bytecode"];
+    await run(uv, [...args, "--python", prefix, ...wheels], {
+      env: { ...process.env, UV_LINK_MODE: "copy", PYC_INVALIDATION_MODE: "UNCHECKED_HASH" },
+    });
+    const theirs = new Map<string, Buffer>();
+    for (const entry of await readdir(prefix, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.name.endsWith(".pyc")) theirs.set(relative(prefix, path), await readFile(path));
+    }
+    expect(theirs.size).toBeGreaterThan(2000);
+
+    const target = { python: "3.11", prefix, physicalPrefix: "venv" };
+    const different: string[] = [];
+    const ours = new Set<string>();
+    const entries = bytecodeEntries(
+      compiler,
+      wheels.map((path) => ({ path })),
+      target,
+    );
+    for await (const entry of entries) {
+      if (entry.kind !== "file") continue;
+      const path = relative("venv", entry.path);
+      ours.add(path);
+      const bytes = await contentBytes(entry.content);
+      if (theirs.get(path)?.equals(bytes)) continue;
+      const copy = join(scratch, `${different.length}.pyc`);
+      await writeFile(copy, bytes);
+      different.push(copy, join(prefix, path));
+    }
+    expect([...ours].sort()).toEqual([...theirs.keys()].sort());
+    // A pair of equal code objects under equal headers differs in reference flags alone.
+    expect(different.length / 2).toBeLessThan(theirs.size / 100);
+    const compare = `
+import marshal, sys
+for one, two in zip(sys.argv[1::2], sys.argv[2::2]):
+    one, two = open(one, "rb").read(), open(two, "rb").read()
+    assert one[:16] == two[:16] and marshal.loads(one[16:]) == marshal.loads(two[16:])
+`;
+    await run(compiler.executable, ["-c", compare, ...different]);
+  });
+});
