@@ -1,0 +1,134 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Group, largestPacking, type PackageToPack, packWheels } from "./packing.ts";
+
+const mib = 1024 * 1024;
+
+const anyPackage = fc.record({
+  name: fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/),
+  size: fc.oneof(fc.nat({ max: 2 * mib }), fc.nat({ max: 600 * mib })),
+  call: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat({ max: 12 })),
+});
+const anyPackages = fc.uniqueArray(anyPackage, { selector: ({ name }) => name, maxLength: 90 });
+
+/** Groups by key, as names. */
+function named(
+  packages: readonly PackageToPack[],
+  groups: readonly Group[],
+): Map<string, string[]> {
+  return new Map(
+    groups.map(({ key, packages: indices }) => [
+      key,
+      indices.map((index) => packages[index]?.name ?? "?"),
+    ]),
+  );
+}
+
+function changed(before: Map<string, string[]>, after: Map<string, string[]>): string[] {
+  return [...new Set([...before.keys(), ...after.keys()])].filter(
+    (key) => before.get(key)?.join(" ") !== after.get(key)?.join(" "),
+  );
+}
+
+describe("packing", () => {
+  it("of the example: large wheels, their bytecode, the others, their bytecode", () => {
+    const packages: PackageToPack[] = [
+      { name: "joblib", size: 0.3 * mib, call: 0 },
+      { name: "numpy", size: 17 * mib, call: 0 },
+      { name: "pandas", size: 12 * mib, call: 0 },
+      { name: "python-dateutil", size: 0.2 * mib, call: 0 },
+      { name: "scikit-learn", size: 9 * mib, call: 0 },
+      { name: "scipy", size: 35 * mib, call: 0 },
+      { name: "six", size: 0.01 * mib, call: 0 },
+      { name: "threadpoolctl", size: 0.02 * mib, call: 0 },
+      { name: "requests", size: 0.06 * mib, call: 1 },
+      { name: "torch", size: 539 * mib, call: 1 },
+    ];
+    expect([...named(packages, packWheels(packages))]).toEqual([
+      ["wheel scipy", ["scipy"]],
+      ["wheel numpy", ["numpy"]],
+      ["wheel pandas", ["pandas"]],
+      ["wheel scikit-learn", ["scikit-learn"]],
+      ["bytecode of large 0.0", ["numpy"]],
+      ["bytecode of large 0.1", ["scipy"]],
+      ["wheels 0.0", ["joblib"]],
+      ["wheel torch", ["torch"]],
+    ]);
+  });
+
+  it("has every wheel and its bytecode once", () => {
+    fc.assert(
+      fc.property(anyPackages, (packages) => {
+        for (const kind of ["wheels", "bytecode"]) {
+          const groups = packWheels(packages).filter((group) => group.kind === kind);
+          const indices = groups.flatMap((group) => group.packages);
+          expect(indices.sort((a, b) => a - b)).toEqual([...packages.keys()]);
+        }
+      }),
+    );
+  });
+
+  it("does not depend on the order in which packages come", () => {
+    fc.assert(
+      fc.property(anyPackages, fc.infiniteStream(fc.nat()), (packages, random) => {
+        const keyed = packages.map((item) => ({ item, key: random.next().value ?? 0 }));
+        const shuffled = keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
+        const groups = [...named(packages, packWheels(packages))];
+        expect([...named(shuffled, packWheels(shuffled))]).toEqual(groups);
+      }),
+    );
+  });
+
+  it("never has more layers than an image may have", () => {
+    expect(largestPacking).toBeLessThanOrEqual(42);
+    const crowd = Array.from({ length: 3000 }, (_, index) => ({
+      name: `package-${index}`,
+      size: (index % 7) * mib,
+      call: index % 50,
+    }));
+    expect(packWheels(crowd)).toHaveLength(largestPacking);
+    fc.assert(
+      fc.property(anyPackages, (packages) => {
+        const groups = packWheels(packages);
+        expect(groups.length).toBeLessThanOrEqual(largestPacking);
+        expect(new Set(groups.map(({ key }) => key)).size).toBe(groups.length);
+      }),
+    );
+  });
+
+  it("changes one bucket and one of bytecode when a package is added", () => {
+    fc.assert(
+      fc.property(anyPackages, anyPackage, (packages, added) => {
+        fc.pre(packages.every(({ name }) => name !== added.name));
+        const more = [...packages, added];
+        const after = packWheels(more);
+        const keys = changed(named(packages, packWheels(packages)), named(more, after));
+        const shared = keys.filter((key) => !key.startsWith("wheel "));
+        expect(shared.filter((key) => key.startsWith("wheels")).length).toBeLessThanOrEqual(1);
+        expect(shared.filter((key) => key.startsWith("bytecode")).length).toBe(1);
+        if (added.size < mib) expect(keys.length).toBe(2);
+      }),
+    );
+  });
+
+  it("keeps what was there in its place, and puts what is new on top", () => {
+    fc.assert(
+      fc.property(anyPackages, anyPackages, (packages, more) => {
+        const previous = packWheels(packages).map(({ key }) => key);
+        const known = new Set(packages.map(({ name }) => name));
+        // Some packages go, some come, and all sizes change.
+        const next = [
+          ...packages
+            .filter(({ name }) => name.length % 3 > 0)
+            .map((item) => ({ ...item, size: item.size * 2 })),
+          ...more.filter(({ name }) => !known.has(name)),
+        ];
+        const keys = packWheels(next, previous).map(({ key }) => key);
+        const kept = previous.filter((key) => keys.includes(key));
+        expect(keys.slice(0, kept.length)).toEqual(kept);
+        const fresh = packWheels(next).map(({ key }) => key);
+        expect(keys.slice(kept.length)).toEqual(fresh.filter((key) => !kept.includes(key)));
+      }),
+    );
+  });
+});
