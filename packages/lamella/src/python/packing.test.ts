@@ -49,10 +49,18 @@ describe("packing", () => {
       ["wheel numpy", ["numpy"]],
       ["wheel pandas", ["pandas"]],
       ["wheel scikit-learn", ["scikit-learn"]],
-      ["bytecode of large 0.0", ["numpy"]],
-      ["bytecode of large 0.1", ["scipy"]],
-      ["wheels 0.0", ["joblib"]],
+      ["bytecode of large 0.1", ["pandas", "scikit-learn"]],
+      ["bytecode of large 0.3", ["numpy", "scipy"]],
+      ["wheels 0.1", ["joblib", "python-dateutil"]],
+      ["wheels 0.2", ["six"]],
+      ["wheels 0.3", ["threadpoolctl"]],
+      ["bytecode 0.1", ["joblib", "python-dateutil"]],
+      ["bytecode 0.2", ["six"]],
+      ["bytecode 0.3", ["threadpoolctl"]],
       ["wheel torch", ["torch"]],
+      ["bytecode of large 1.0", ["torch"]],
+      ["wheels 1.0", ["requests"]],
+      ["bytecode 1.0", ["requests"]],
     ]);
   });
 
