@@ -1,7 +1,9 @@
 import type { Base } from "../../base/base.ts";
 import { differingVersions, type Lock, staleReasons } from "../../python/lock.ts";
+import { lockedCall } from "../../python/locked-call.ts";
 import type { IndexSettings } from "../../python/package-index/settings.ts";
-import { lockedCall, type ResolveCall, resolve } from "../../python/resolve.ts";
+import { resolve } from "../../python/resolve.ts";
+import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { Session } from "../session.ts";
 import { LockError, UnknownLibcError } from "./error.ts";

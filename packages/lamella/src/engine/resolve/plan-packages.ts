@@ -4,7 +4,7 @@ import { WheelDownloader } from "../../python/download.ts";
 import type { InstallTarget } from "../../python/install-target.ts";
 import type { Lock, LockedPackage, WheelFile } from "../../python/lock.ts";
 import { withCallSettings } from "../../python/package-index/settings.ts";
-import type { ResolveCall } from "../../python/resolve.ts";
+import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { DirectUrl, PlannedPackage, PlannedPython } from "../plan.ts";
 import type { Session } from "../session.ts";

@@ -5,7 +5,7 @@ import type { PythonIndexSettings } from "../../image/layers/python-index.ts";
 import type { RequirementsLayer } from "../../image/layers/requirements.ts";
 import { parseRequirement } from "../../python/requirements.ts";
 import { readRequirementsFile } from "../../python/requirements-file.ts";
-import type { ResolveCall } from "../../python/resolve.ts";
+import type { ResolveCall } from "../../python/resolve-options.ts";
 
 type PythonLayer = PipPackagesLayer | RequirementsLayer;
 
