@@ -26,12 +26,6 @@ export interface TaskGroup {
   readonly endedAt: number;
 }
 
-/** A warning as it is to be shown. */
-export interface ShownWarning {
-  readonly message: string;
-  readonly hint?: string;
-}
-
 /** What a build's events amount to at one moment. Everything in it can be shown: names are free of control characters. */
 export interface BuildSnapshot {
   readonly uri?: string;
