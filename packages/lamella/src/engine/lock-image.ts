@@ -8,6 +8,7 @@ import { NothingToLockError } from "./error.ts";
 import type { ImageRequest } from "./image-request.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { LockedImage, LockedPlatform } from "./resolve/lock-document.ts";
+import type { PreparedPlan } from "./resolve/prepared-plan.ts";
 import { pythonCalls } from "./resolve/python-calls.ts";
 import { resolveImage } from "./resolve/resolve-image.ts";
 import type { Session } from "./session.ts";
@@ -40,7 +41,7 @@ export async function lockImage(request: ImageRequest, session: Session): Promis
   const plans = prepared.map(({ plan }) => plan);
   const image: LockedImage = {
     base: formatReference(request.base),
-    platforms: Object.fromEntries(plans.map((plan) => [plan.platform, lockedPlatform(plan)])),
+    platforms: Object.fromEntries(prepared.map((one) => [one.plan.platform, lockedPlatform(one)])),
   };
   const file = {
     calls: calls.map((call) => lockedCall(call, { directory })),
@@ -53,12 +54,12 @@ export async function lockImage(request: ImageRequest, session: Session): Promis
   return { path, changed, plans };
 }
 
-function lockedPlatform({ base, python, packages, steps }: BuildPlan): LockedPlatform {
-  const order = steps.flatMap((step) => (step.kind === "wheels" ? step.packages : []));
+function lockedPlatform({ plan, python }: PreparedPlan): LockedPlatform {
+  const { compiler } = plan.python ?? {};
   return {
-    base: base.digest,
-    order: order.flatMap((index) => packages[index]?.name ?? []),
-    ...(python?.compiler ? { compiler: python.compiler } : {}),
+    base: plan.base.digest,
+    order: python?.groups.map(({ key }) => key) ?? [],
+    ...(compiler ? { compiler } : {}),
   };
 }
 

@@ -39,6 +39,8 @@ export interface Group {
   /** The same for the same layer of the next build; a lock keeps the order of keys. */
   readonly key: string;
   readonly kind: "wheels" | "bytecode";
+  /** The call whose layers it is among. */
+  readonly call: number;
   /** Indices of packages, by name. */
   readonly packages: readonly number[];
 }
@@ -99,7 +101,7 @@ interface Placed {
 }
 
 function placed(kind: Group["kind"], key: string, position: Position): Placed {
-  return { group: { key, kind, packages: [] }, position };
+  return { group: { key, kind, call: position[0], packages: [] }, position };
 }
 
 function comparePositions(a: Position, b: Position): number {

@@ -11,7 +11,7 @@ import type { PlannedCompiler } from "../plan.ts";
 export interface LockedPlatform {
   /** Digest of the base's manifest for this platform. */
   readonly base: Digest;
-  /** Names of the packages in the order of their layers. */
+  /** Keys of the packages' layers (`packing.ts`), the lowest first. */
   readonly order: readonly string[];
   /** What compiles the bytecode; absent when nothing does. */
   readonly compiler?: PlannedCompiler;

@@ -4,6 +4,7 @@ import { WheelDownloader } from "../../python/download.ts";
 import type { InstallTarget } from "../../python/install-target.ts";
 import type { Lock, LockedPackage, WheelFile } from "../../python/lock.ts";
 import { withCallSettings } from "../../python/package-index/settings.ts";
+import { type Group, packWheels } from "../../python/packing.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { DirectUrl, PlannedPackage, PlannedPython } from "../plan.ts";
@@ -23,8 +24,8 @@ export interface PlannedPackages {
   readonly target: InstallTarget;
   readonly python: PlannedPython;
   readonly compiler?: Compiler;
-  /** Names in the order that the image's lock says. */
-  readonly order?: readonly string[];
+  /** Which packages share a layer, by their indices, in layer order. */
+  readonly groups: readonly Group[];
   readonly lock: Lock;
 }
 
@@ -58,7 +59,6 @@ export async function planPackages(
     );
     task.finish("done", { detail: `${lock.packages.length} packages` });
     const { python, ...where } = target;
-    const order = request.lock?.image.platforms[base.platform]?.order;
     return {
       packages,
       wheels: missing.map(({ wheel }) => wheel),
@@ -72,7 +72,7 @@ export async function planPackages(
           : {}),
       },
       ...(compiler ? { compiler } : {}),
-      ...(order ? { order } : {}),
+      groups: packWheels(packages, request.lock?.image.platforms[base.platform]?.order),
       lock,
     };
   });

@@ -5,7 +5,7 @@ import type { CanonicalValue } from "../../files/canonical.ts";
 import type { FileEntry } from "../../files/entry.ts";
 import type { Compiler } from "../../python/bytecode.ts";
 import { type InstallTarget, sitePackages } from "../../python/install-target.ts";
-import { packWheels } from "../../python/packing.ts";
+import type { Group } from "../../python/packing.ts";
 import { plannedEntries } from "../materialize/inline.ts";
 import type { InlineStep, PlannedPackage, Step } from "../plan.ts";
 import { stepKey } from "../step-key.ts";
@@ -16,8 +16,8 @@ export interface PythonLayers {
   readonly packages: readonly (PlannedPackage & { readonly call: number })[];
   readonly target: InstallTarget;
   readonly compiler?: Compiler;
-  /** Names in the order that a lock says; what is not among them goes on top. */
-  readonly order?: readonly string[];
+  /** Which of them share a layer, in layer order. */
+  readonly groups: readonly Group[];
 }
 
 /**
@@ -25,13 +25,13 @@ export interface PythonLayers {
  * call.
  */
 export function packageSteps(layers: PythonLayers): Map<number, Step[]> {
-  const { packages, target, compiler, order } = layers;
+  const { packages, groups, target, compiler } = layers;
   const steps = new Map<number, Step[]>();
   const add = (call: number, step: Step): void => {
     steps.set(call, [...(steps.get(call) ?? []), step]);
   };
-  for (const group of packWheels(packages, order ? { order } : {})) {
-    const members = packages.flatMap(({ name }, at) => (group.packages.includes(name) ? [at] : []));
+  for (const group of groups) {
+    const members = group.packages;
     const installed = { target: targetKey(target), wheels: wheelKeys(members, packages) };
     if (group.kind === "wheels") {
       const title = groupTitle(members, packages);
@@ -51,7 +51,7 @@ export function packageSteps(layers: PythonLayers): Map<number, Step[]> {
       ...(compiler ? { compiler: compilerKey(compiler) } : {}),
     });
     const title = "files of several packages";
-    const lastCall = Math.max(...packages.map(({ call }) => call));
+    const lastCall = Math.max(...groups.map(({ call }) => call));
     add(lastCall, { kind: "overlaps", key, needs: "files", title, packages: all });
   }
   return steps;
