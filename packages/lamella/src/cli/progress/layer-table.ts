@@ -1,5 +1,6 @@
 import type { LayerReport, PlatformResult } from "../../engine/result.ts";
 import {
+  fitLine,
   type Line,
   lineWidth,
   printable,
@@ -80,5 +81,5 @@ function lines(
   });
   const footer = cell(count(total.layers, "layer"), formatBytes(total.bytes));
   const rule = "─".repeat(Math.max(0, lineWidth(footer) - 2));
-  return [...body, [span("  "), span(rule, "dim")], footer];
+  return [...body, [span("  "), span(rule, "dim")], footer].map((line) => fitLine(line, columns));
 }

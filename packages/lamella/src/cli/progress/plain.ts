@@ -8,13 +8,24 @@ import { resultLines } from "./result-lines.ts";
 import { warningLines } from "./warning-lines.ts";
 import { labelWidth, taskLabel } from "./wording.ts";
 
+interface StartedTask {
+  readonly task: Task;
+  /** When, in milliseconds since the build began. */
+  readonly at: number;
+}
+
 /** For logs: a line for each finished task, in the order in which they end, with the time since the build began. */
 export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRenderer {
-  const tasks = new Map<number, { readonly task: Task; readonly at: number }>();
-  const write = (stream: OutputStream, lines: readonly Line[]): void => {
+  let platforms = 0;
+  const tasks = new Map<number, StartedTask>();
+  const write = (
+    stream: OutputStream,
+    lines: readonly Line[],
+    columns = stream.columns ?? Infinity,
+  ): void => {
     const paint = painter(wantsColor(stream, env));
     for (const line of lines) {
-      stream.write(`${paintLine(fitLine(line, stream.columns ?? Infinity), paint)}\n`);
+      stream.write(`${paintLine(fitLine(line, columns), paint)}\n`);
     }
   };
   const show = (event: BuildEvent): void => {
@@ -28,14 +39,16 @@ export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRe
       case "task-failed": {
         const begun = tasks.get(event.id);
         tasks.delete(event.id);
-        if (begun) write(stderr, [taskLine(begun.task, begun.at, event)]);
+        if (begun) write(stderr, [taskLine(begun, event, platforms > 1)]);
         return;
       }
       case "warning":
         return write(stderr, warningLines(event));
       case "finished":
-        return write(stdout, resultLines(event.result, stdout.columns ?? Infinity));
+        return write(stdout, resultLines(event.result, stdout.columns ?? Infinity), Infinity);
       case "planned":
+        platforms++;
+        return;
       case "task-progress":
       case "failed":
         return;
@@ -45,13 +58,13 @@ export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRe
 }
 
 function taskLine(
-  task: Task,
-  startedAt: number,
+  { task, at }: StartedTask,
   event: Extract<BuildEvent, { kind: "task-finished" | "task-failed" }>,
+  namesPlatform: boolean,
 ): Line {
-  const took = event.at - startedAt;
+  const took = event.at - at;
   const parts = [printable(task.name)];
-  if (task.platform !== undefined) parts.push(task.platform);
+  if (namesPlatform && task.platform !== undefined) parts.push(task.platform);
   if (event.kind === "task-failed") {
     parts.push(`failed: ${printable(event.message)}`);
   } else {

@@ -3,7 +3,10 @@ import { type Line, printable, span } from "../terminal/line.ts";
 import { count, formatBytes, formatSeconds } from "../terminal/quantity.ts";
 import { layerTable } from "./layer-table.ts";
 
-/** What a finished build says: the image's name and digest, its layers, and what it took. */
+/**
+ * What a finished build says: the image's name and digest, its layers, and what it took. The table is cut to `columns`;
+ * names and digests are not, since people copy them.
+ */
 export function resultLines(result: BuildResult, columns: number): readonly Line[] {
   const blank: Line = [];
   return [

@@ -1,5 +1,5 @@
 import type { BuildEvent } from "../../engine/event.ts";
-import { fitLine, paintLine } from "../terminal/line.ts";
+import { paintLine } from "../terminal/line.ts";
 import { LiveRegion } from "../terminal/live-region.ts";
 import { painter, wantsColor } from "../terminal/paint.ts";
 import { advance, type BuildSnapshot, emptyBuild } from "./build-progress.ts";
@@ -42,7 +42,7 @@ export function ttyRenderer({ stdout, stderr, env }: RenderTarget): ProgressRend
         settle();
         const columns = stdout.columns ?? 80;
         const paint = painter(wantsColor(stdout, env));
-        const lines = resultLines(event.result, columns).map((line) => fitLine(line, columns));
+        const lines = resultLines(event.result, columns);
         stdout.write(`\n${lines.map((line) => `${paintLine(line, paint)}\n`).join("")}`);
         return;
       }
