@@ -35,6 +35,11 @@ export interface ResolveOptions {
   readonly installed?: readonly InstalledDistribution[];
   /** Versions to keep where the requirements allow it: an older lock, or that of another platform. */
   readonly preferences?: Lock | undefined;
+  /**
+   * An interpreter of this machine, of any version, for uv to start from. Without one uv looks for itself, and asks each
+   * that it finds: a third of a second where version managers put shims on PATH.
+   */
+  readonly interpreter?: string | undefined;
   /** Resolve anew, asking the indexes and forgetting older versions. */
   readonly upgrade?: boolean;
   readonly store: Store;

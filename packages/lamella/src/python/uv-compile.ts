@@ -55,6 +55,7 @@ export async function uvCompile(
     `--cache-dir=${store.path("uv-cache")}`,
     `--python-version=${options.pythonFullVersion ?? python}`,
     `--python-platform=${uvPlatform(uv, help.stdout, options)}`,
+    ...(options.interpreter === undefined ? [] : [`--python=${options.interpreter}`]),
     ...(settings.noIndex ? ["--no-index"] : []),
   ];
   return async (name, calls, preferences, refresh = false, offline = false) => {

@@ -1,4 +1,5 @@
 import type { Base } from "../../base/base.ts";
+import type { Compiler } from "../../python/bytecode.ts";
 import { differingVersions, type Lock, staleReasons } from "../../python/lock.ts";
 import { lockedCall } from "../../python/locked-call.ts";
 import type { IndexSettings } from "../../python/package-index/settings.ts";
@@ -15,6 +16,7 @@ export interface LockQuestion {
   readonly prefix: InstallPrefix;
   readonly calls: readonly ResolveCall[];
   readonly indexes: IndexSettings;
+  readonly compiler: Compiler | undefined;
   /** The lock of the image's first platform, when this is another one: its versions are kept where they can be. */
   readonly first: Lock | undefined;
 }
@@ -28,7 +30,7 @@ export async function chooseLock(
   question: LockQuestion,
   session: Session,
 ): Promise<Lock> {
-  const { base, prefix, calls, indexes, first } = question;
+  const { base, prefix, calls, indexes, compiler, first } = question;
   const { platform, outline } = base;
   const { libc } = outline;
   const { python } = prefix.target;
@@ -50,6 +52,7 @@ export async function chooseLock(
     preferences: first ?? request.lock?.file.locks.find((one) => one.platform === platform),
     upgrade: request.options.upgrade === true,
     indexes,
+    interpreter: compiler?.executable,
     store: session.store,
     env: session.env,
     signal: session.signal,

@@ -46,10 +46,9 @@ export async function planPackages(
     await WheelDownloader.open({ store, env, settings, memo }),
   );
   return journal.task("resolve", `packages for Python ${target.python}`, async (task) => {
-    const [lock, compiler] = await Promise.all([
-      chooseLock(request, { base, prefix, calls, indexes, first }, session),
-      chooseCompiler(request, base.platform, prefix, session),
-    ]);
+    const compiler = await chooseCompiler(request, base.platform, prefix, session);
+    const question = { base, prefix, calls, indexes, compiler, first };
+    const lock = await chooseLock(request, question, session);
     const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
     const missing = lock.packages.filter(({ name, version }) => there.get(name) !== version);
     const packages = await Promise.all(
