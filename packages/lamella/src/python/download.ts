@@ -27,6 +27,8 @@ export interface DownloaderOptions {
   readonly memo?: DigestMemo | undefined;
   /** Downloads at once; 8 where absent. */
   readonly connections?: number;
+  /** Milliseconds before the second attempt, doubled for each further one; 250 where absent. */
+  readonly firstPause?: number;
 }
 
 /** A wheel on this machine, its hash checked. */
@@ -46,9 +48,6 @@ export interface FetchOptions {
 /** Attempts in a row without progress before a fault is final. */
 const attempts = 5;
 
-/** Milliseconds before the second attempt; doubled for each further one. */
-const firstPause = 250;
-
 /** The longest that a server may make us wait by Retry-After, in milliseconds. */
 const longestPause = 60_000;
 
@@ -64,6 +63,7 @@ export class WheelDownloader implements AsyncDisposable {
   readonly #memo: DigestMemo | undefined;
   readonly #transport: IndexTransport;
   readonly #limit: LimitFunction;
+  readonly #firstPause: number;
 
   private constructor(options: DownloaderOptions, settings: IndexSettings) {
     const connections = options.connections ?? 8;
@@ -71,6 +71,7 @@ export class WheelDownloader implements AsyncDisposable {
     this.#memo = options.memo;
     this.#transport = new IndexTransport({ env: options.env, settings, connections });
     this.#limit = pLimit(connections);
+    this.#firstPause = options.firstPause ?? 250;
   }
 
   /** Nothing is connected to yet. Raises IndexSettingsError where the machine's settings cannot be read. */
@@ -177,27 +178,27 @@ export class WheelDownloader implements AsyncDisposable {
     });
     // The server has less than we: what we have is spoilt, and the commit will find that.
     if (continues && response.status === 416) {
-      await response.body.dump();
+      await response.discard();
       return;
     }
     await checkStatus(response, wheel);
     const start = response.status === 206 ? startOfRange(response) : 0;
     if (start === undefined || (response.status === 206 && start !== offset)) {
       attempt.range = false;
-      response.body.destroy();
+      await response.discard();
       throw new Error("the server answered with another range than was asked for");
     }
     const length = contentLength(response);
     const total = length === undefined ? wheel.size : start + length;
     const limit = wheel.size ?? maximumSize;
     if ((total ?? 0) > limit || (wheel.size !== undefined && total !== wheel.size)) {
-      response.body.destroy();
+      await response.discard();
       throw wrongSize(wheel, total);
     }
     // A server that does not know ranges sends all: what we have already is passed over.
     let passOver = offset - start;
     let done = offset;
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    for await (const chunk of response.body) {
       const skipped = Math.min(passOver, chunk.length);
       passOver -= skipped;
       const fresh = chunk.subarray(skipped);
@@ -220,7 +221,7 @@ export class WheelDownloader implements AsyncDisposable {
         throw error;
       });
     const length = head?.status === 200 ? contentLength(head) : undefined;
-    await head?.body.dump();
+    await head?.discard();
     if (length !== undefined) return length;
     const first = await this.#transport.request(wheel.url, {
       method: "GET",
@@ -232,7 +233,7 @@ export class WheelDownloader implements AsyncDisposable {
       first.status === 206
         ? /^bytes 0-\d+\/(\d{1,15})$/.exec(first.header("content-range") ?? "")?.[1]
         : contentLength(first);
-    first.body.destroy();
+    await first.discard();
     if (total === undefined) {
       throw new WheelDownloadError(
         `${shown(new URL(wheel.url))} does not say how long it is.`,
@@ -264,7 +265,7 @@ export class WheelDownloader implements AsyncDisposable {
             { cause: error },
           );
         }
-        const pause = firstPause * 2 ** (failures - 1) * (0.75 + Math.random() / 2);
+        const pause = this.#firstPause * 2 ** (failures - 1) * (0.75 + Math.random() / 2);
         const asked = error instanceof PassingFault ? error.retryAfter : undefined;
         await delay(Math.min(asked ?? pause, longestPause), undefined, {
           ...(signal && { signal }),
@@ -300,7 +301,7 @@ class PassingFault extends Error {
 async function checkStatus(response: IndexResponse, wheel: WheelFile): Promise<void> {
   const { status } = response;
   if (status === 200 || status === 206) return;
-  await response.body.dump({ limit: 64 * 1024 }).catch(() => {});
+  await response.discard();
   const url = shown(new URL(wheel.url));
   if (status === 404 || status === 410) {
     throw new WheelNotFoundError(

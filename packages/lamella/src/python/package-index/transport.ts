@@ -7,12 +7,14 @@ import type { Credentials } from "./credentials.ts";
 import type { Environment } from "./pip-settings.ts";
 import type { IndexSettings } from "./settings.ts";
 
-/** An answer whose body is still to be read, or to be dropped with `dump`. */
+/** An answer whose body is still to be read or discarded. */
 export interface IndexResponse {
   readonly status: number;
   /** A header's first value. */
   header(name: string): string | undefined;
-  readonly body: Dispatcher.ResponseData["body"];
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Reads the rest of a small answer, so that its connection can be used again; ends the connection of a large one. */
+  discard(): Promise<void>;
 }
 
 export interface IndexRequest {
@@ -22,6 +24,9 @@ export interface IndexRequest {
 }
 
 const maximumRedirects = 5;
+
+/** Bytes of an unwanted body that are read rather than giving up the connection. */
+const discardLimit = 64 * 1024;
 
 /** No header, or no byte of a body, for this long (milliseconds) is a fault. */
 const stallTimeout = 60_000;
@@ -61,7 +66,7 @@ export class IndexTransport implements AsyncDisposable {
     for (let redirects = 0; ; ) {
       const response = await this.#send(url, request, credentials);
       if (response.status === 401 || response.status === 403) {
-        await drop(response);
+        await response.discard();
         const others = refused ? undefined : await this.#finder.onRefusal(url, request.signal);
         if (others === undefined)
           throw unauthorized(url, response.status, credentials !== undefined || refused);
@@ -70,7 +75,7 @@ export class IndexTransport implements AsyncDisposable {
         continue;
       }
       if (![301, 302, 303, 307, 308].includes(response.status)) return response;
-      await drop(response);
+      await response.discard();
       const next = URL.parse(response.header("location") ?? "", url.href);
       if (next === null || !isAllowedRedirect(url, next) || ++redirects > maximumRedirects) {
         throw new WheelDownloadError(
@@ -116,6 +121,8 @@ export class IndexTransport implements AsyncDisposable {
         return Array.isArray(value) ? value[0] : value;
       },
       body: response.body,
+      // Not `destroy`, whose error nobody would catch.
+      discard: async () => await response.body.dump({ limit: discardLimit }).catch(() => {}),
     };
   }
 
@@ -157,11 +164,6 @@ export class IndexTransport implements AsyncDisposable {
     // Not `close`, which would wait for requests that were broken off.
     await Promise.all(dispatchers.map((dispatcher) => dispatcher.destroy()));
   }
-}
-
-/** Reads the rest of a small answer so that its connection can be used again, or ends the connection. */
-async function drop(response: IndexResponse): Promise<void> {
-  await response.body.dump({ limit: 64 * 1024 }).catch(() => {});
 }
 
 /** Node's own list, the system's (companies put theirs there only) and what SSL_CERT_FILE or pip's `cert` names. */
