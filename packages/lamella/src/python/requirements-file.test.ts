@@ -1,10 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatRequirement } from "./requirements.ts";
-import { logicalLines, parseRequirementsText, readRequirementsFile } from "./requirements-file.ts";
+import { parseRequirementsText, readRequirementsFile } from "./requirements-file.ts";
 import {
   InvalidRequirementError,
   RequirementNeedsBuildError,
@@ -150,24 +149,4 @@ test("files that include each other, are missing or are no text", async () => {
   await expect(read("c.txt")).rejects.toThrow(/nowhere\.txt \(included by .*c\.txt\)/);
   await expect(read("d.txt")).rejects.toThrow("UTF-8");
   await expect(read("e.txt")).rejects.toThrow(RequirementsFileError);
-});
-
-test("logical lines cover every line that says something, under its own number", () => {
-  const physical = fc.array(fc.constantFrom("a", "b \\", "# c", "  # d \\", "", "e # f", "g\\"), {
-    maxLength: 12,
-  });
-  fc.assert(
-    fc.property(physical, (list) => {
-      const lines = logicalLines(list.join("\n"));
-      const words = lines.flatMap(({ line }) => line.match(/[a-z]/g) ?? []);
-      // Comments hold c, d and f; all else is found again, in order.
-      expect(words.join("")).toBe(
-        list.map((line) => line.replace(/#.*/, "").replaceAll(/[^a-z]/g, "")).join(""),
-      );
-      for (const { number, line } of lines) {
-        expect(line).toBe(line.trim());
-        expect(list[number - 1]).toBeDefined();
-      }
-    }),
-  );
 });

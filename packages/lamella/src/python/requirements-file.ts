@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { logicalLines, splitOption } from "../image/requirements-lines.ts";
 import { parseRequirement, type Requirement, withoutCredentials } from "./requirements.ts";
 import {
   InvalidRequirementError,
@@ -189,45 +190,6 @@ export function parseRequirementsText(
   });
 }
 
-/**
- * Lines joined at a trailing `\`, comments (a `#` at the start or after white space) and blank lines dropped; numbers
- * count from 1 and name the first line of a joined one. As pip's documentation of the format has it: a comment line
- * ends a continuation.
- */
-export function logicalLines(text: string): { line: string; number: number }[] {
-  const lines: { line: string; number: number }[] = [];
-  let pending: { line: string; number: number } | undefined;
-  const finish = (line: string, number: number): void => {
-    const bare = line.replace(/(^|\s+)#.*$/, "").trim();
-    if (bare !== "") lines.push({ line: bare, number });
-    pending = undefined;
-  };
-  for (const [index, raw] of text
-    .replace(/^\uFEFF/, "")
-    .split(/\r\n|\n|\r/)
-    .entries()) {
-    const number = pending?.number ?? index + 1;
-    const before = pending?.line ?? "";
-    if (/^\s*#/.test(raw)) {
-      finish(before, number);
-    } else if (raw.endsWith("\\")) {
-      pending = { line: before + raw.slice(0, -1), number };
-    } else {
-      finish(before + raw, number);
-    }
-  }
-  if (pending !== undefined) finish(pending.line, pending.number);
-  return lines;
-}
-
-const shortOptions: Readonly<Record<string, string>> = {
-  "-i": "--index-url",
-  "-r": "--requirement",
-  "-c": "--constraint",
-  "-e": "--editable",
-  "-f": "--find-links",
-};
-
 function parseOption(line: string, where: string, directory: string): RequirementsLine {
   const { option, value } = splitOption(line);
   const shown = JSON.stringify(withoutCredentials(line).slice(0, 300));
@@ -302,21 +264,4 @@ function parseOption(line: string, where: string, directory: string): Requiremen
         "Taken are -r, -c, --index-url, --extra-index-url, --find-links, --no-index, --pre, --require-hashes, --trusted-host, --only-binary and --prefer-binary.",
       );
   }
-}
-
-/** `--name value`, `--name=value`, `-x value` and `-xvalue`. */
-function splitOption(line: string): { option: string; value: string } {
-  const long = /^(--[a-z-]+)(?:\s*=\s*|\s+|$)(.*)$/s.exec(line);
-  if (long) return { option: long[1] ?? "", value: unquoted(long[2] ?? "") };
-  const letter = line.slice(0, 2);
-  return {
-    option: shortOptions[letter] ?? letter,
-    value: unquoted(line.slice(2).replace(/^\s*=?\s*/, "")),
-  };
-}
-
-function unquoted(value: string): string {
-  const trimmed = value.trim();
-  const quoted = /^(["'])(.*)\1$/s.exec(trimmed);
-  return quoted?.[2] ?? trimmed;
 }

@@ -1,5 +1,8 @@
+import path from "node:path";
+import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { localRequirement } from "../image/local-requirement.ts";
 import { formatRequirement, parseRequirement, withoutCredentials } from "./requirements.ts";
 import {
   CredentialsInRequirementError,
@@ -166,8 +169,19 @@ test("whatever is written, the resolver gets one line that begins with a name, o
         expect(line).toMatch(
           /^[a-z0-9][a-z0-9-]*(?:\[[a-z0-9,-]+\])?(?: @ (?:https?|file):\/\/\/?[^\s;#]+\.whl|[<>=!~][^\s;#]*)?(?: ; [\x20-\x7e]+)?$/,
         );
-        // What was understood is understood again in the same way.
+        // What was understood is understood again in the same way; and a file that is meant is the one whose content
+        // the image's identifier covers.
         expect(formatRequirement(parse(line))).toBe(line);
+        const url = parse(line).url;
+        if (url?.startsWith("file:")) {
+          const local = localRequirement(
+            parts
+              .join("")
+              .trim()
+              .replace(/\s--hash[=\s].*$/s, ""),
+          );
+          expect(path.resolve("/project", local?.path ?? "")).toBe(fileURLToPath(url));
+        }
       },
     ),
     { numRuns: 500 },
