@@ -5,23 +5,25 @@ import { type ExtractionHeader, encodeExtractionHeader } from "../overlay-tar.ts
 export type TestEntry = Partial<ExtractionHeader> & {
   readonly path: string;
   readonly text?: string;
+  /** Instead of `text`. */
+  readonly bytes?: Uint8Array;
 };
 
 /** The tar of a layer, with whatever in it. */
 export function tarOf(entries: readonly TestEntry[]): Buffer {
   return Buffer.concat([
-    ...entries.flatMap(({ text = "", ...entry }) => [
+    ...entries.flatMap(({ text = "", bytes = Buffer.from(text), ...entry }) => [
       encodeExtractionHeader({
         kind: "file",
         mode: entry.kind === "directory" ? 0o755 : 0o644,
         uid: 0,
         gid: 0,
         mtime: 1_000_000_000,
-        size: Buffer.byteLength(text),
+        size: bytes.length,
         ...entry,
       }),
-      Buffer.from(text),
-      Buffer.alloc(paddingOf(Buffer.byteLength(text))),
+      bytes,
+      Buffer.alloc(paddingOf(bytes.length)),
     ]),
     Buffer.alloc(1024),
   ]);

@@ -1,0 +1,86 @@
+import { readdir, readFile, rmdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { digestHex, sha256 } from "../files/digest.ts";
+import type { Store } from "../store/store.ts";
+
+/** Below this cgroup, in each hierarchy, are those of our containers. */
+const parent = "lamella";
+
+/** The id of a container whose business is in a scratch folder; it names its cgroup too. */
+export function containerId(store: Store, scratch: { readonly path: string }): string {
+  return [storeName(store), basename(dirname(scratch.path)), basename(scratch.path)].join(".");
+}
+
+/** Runtime-spec config-linux.md, "Cgroups Path". */
+export function cgroupsPath(id: string): string {
+  return `/${parent}/${id}`;
+}
+
+// What is left after half a second, the next start removes.
+const removeAttempts = 25;
+const removePause = 20;
+
+/**
+ * Removes the cgroups of this store's containers whose scratch folder is gone: a runtime that is killed leaves them,
+ * empty, to nobody.
+ */
+export async function removeDeadCgroups(store: Store): Promise<void> {
+  for (const hierarchy of await cgroupMounts()) {
+    const folder = join(hierarchy, parent);
+    for (const id of await readdir(folder).catch(() => [])) {
+      const [name, session, scratch, ...more] = id.split(".");
+      if (
+        name !== storeName(store) ||
+        session === undefined ||
+        scratch === undefined ||
+        more.length > 0
+      )
+        continue;
+      if (await isThere(store.path("sessions", session, scratch))) continue;
+      // One with processes in it stays: they are being ended at this moment.
+      await rmdir(join(folder, id)).catch(() => {});
+    }
+  }
+}
+
+/** Removes what is left of a container's cgroups, when its processes have ended. */
+export async function removeCgroups(id: string): Promise<void> {
+  const hierarchies = await cgroupMounts();
+  await Promise.all(hierarchies.map((hierarchy) => removeCgroup(join(hierarchy, parent, id))));
+}
+
+async function removeCgroup(path: string): Promise<void> {
+  for (let attempt = 0; attempt < removeAttempts; attempt++) {
+    try {
+      return await rmdir(path);
+    } catch (error) {
+      // The kernel counts a process for some time after its end.
+      if ((error as NodeJS.ErrnoException).code !== "EBUSY") return;
+      await delay(removePause);
+    }
+  }
+}
+
+/** Where the hierarchies of cgroups are mounted: one for version 2, one a controller for version 1. */
+async function cgroupMounts(): Promise<string[]> {
+  const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+  return lines.flatMap((line) => {
+    // proc_pid_mountinfo(5): the mount point is the fifth field, the type the first after a dash.
+    const [before = "", after = ""] = line.split(" - ");
+    const type = after.split(" ")[0];
+    const path = before.split(" ")[4];
+    return (type === "cgroup" || type === "cgroup2") && path !== undefined ? [path] : [];
+  });
+}
+
+function storeName(store: Store): string {
+  return digestHex(sha256(store.root)).slice(0, 8);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,56 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CommandNotFoundError, RuntimeError } from "./error.ts";
+import type { PreparedContainer } from "./prepared-container.ts";
+import { type RuntimeSpecOptions, runtimeSpec } from "./runtime-spec.ts";
+
+/**
+ * Prepares, in an empty folder, a container for a runtime that takes runc's command line. All that the runtime keeps of
+ * it is in that folder too.
+ */
+export async function prepareOciContainer(
+  executable: string,
+  id: string,
+  spec: RuntimeSpecOptions,
+  folder: string,
+): Promise<PreparedContainer> {
+  const bundle = join(folder, "bundle");
+  const log = join(folder, "log.json");
+  await mkdir(bundle);
+  await writeFile(join(bundle, "config.json"), JSON.stringify(runtimeSpec(spec)));
+  const state = ["--root", join(folder, "state"), "--log", log, "--log-format", "json"];
+  return {
+    args: [executable, ...state, "run", "--bundle", bundle, id],
+    newSession: true,
+    failure: async () => explain(await readFile(log, "utf8").catch(() => ""), executable),
+  };
+}
+
+function explain(log: string, executable: string): Error | undefined {
+  const message = log.split("\n").flatMap(errorMessage).at(-1);
+  if (message === undefined) return undefined;
+  // As Go and crun have it.
+  const missing =
+    /exec: \\?"?([^"\\]*)\\?"?: (executable file not found|.*no such file or directory|.*permission denied)/.exec(
+      message,
+    ) ?? /executable file [`']?([^'`]*)[`']? not found/.exec(message);
+  if (missing !== null) {
+    return new CommandNotFoundError(
+      `The image cannot run ${JSON.stringify(missing[1])}: ${message}`,
+      "Check the command's name, and the PATH of the image.",
+    );
+  }
+  return new RuntimeError(
+    `${executable} could not start the container: ${message}`,
+    "If it is the runtime that does not work on this machine, install another one: apt-get install runc",
+  );
+}
+
+function errorMessage(line: string): string[] {
+  try {
+    const { level, msg } = JSON.parse(line) as { level?: unknown; msg?: unknown };
+    return level === "error" && typeof msg === "string" ? [msg] : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,99 @@
+import { mkdir, readFile, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { lookup } from "./layer-stack.ts";
+import type { Snapshot } from "./snapshot.ts";
+import {
+  copyAttributes,
+  type MachineFile,
+  type MachineSupplement,
+  makeMachineLayer,
+  makeParents,
+} from "./supplement.ts";
+
+/**
+ * A root filesystem, ready to be mounted. The mount itself is made by the process that needs it, in a mount namespace
+ * of its own (see `enclosure.ts`), so there is never one to clean up.
+ */
+export interface Rootfs {
+  /** Where it is to be mounted. */
+  readonly path: string;
+  /** The folder to be in when mounting: the names in `options` are relative to it. */
+  readonly links: string;
+  /** Mount options of overlayfs. */
+  readonly options: string;
+  /** What a command changes ends up here. */
+  readonly upper: string;
+}
+
+/**
+ * Prepares a writable root filesystem of the snapshots (lowest first) in an empty folder.
+ *
+ * mount(2) takes one page of options, 4,096 bytes, which some forty paths of snapshots fill; so the lower directories
+ * are named by short links, and 128 of them take 500 bytes.
+ */
+export async function prepareRootfs(
+  snapshots: readonly Snapshot[],
+  machine: MachineSupplement,
+  folder: string,
+): Promise<Rootfs> {
+  const rootfs = {
+    path: join(folder, "rootfs"),
+    links: join(folder, "l"),
+    upper: join(folder, "upper"),
+  };
+  for (const path of [
+    rootfs.path,
+    rootfs.links,
+    join(folder, "work"),
+    join(folder, "supplements"),
+  ]) {
+    await mkdir(path);
+  }
+  // The upper directory is what the merged root looks like.
+  await mkdir(rootfs.upper, { mode: 0o755 });
+  const root = await lookup(snapshots, "");
+  if (root !== undefined) await copyAttributes(root.stats, rootfs.upper);
+
+  const stack = visible(snapshots);
+  const lower: string[] = [];
+  for (const [index, snapshot] of stack.entries()) {
+    lower.push(snapshot.path);
+    if (snapshot.implied.every((path) => path === "")) continue;
+    const parents = join(folder, "supplements", String(index));
+    await mkdir(parents);
+    if (await makeParents(stack.slice(0, index + 1), parents)) lower.push(parents);
+  }
+  const top = join(folder, "supplements", "machine");
+  await mkdir(top, { mode: 0o755 });
+  await makeMachineLayer(stack, machine, top);
+  lower.push(top);
+
+  // overlayfs names the highest first.
+  const names = lower.toReversed().map((path, index) => ({ path, name: index.toString(36) }));
+  await Promise.all(names.map(({ path, name }) => symlink(path, join(rootfs.links, name))));
+  const options = [
+    `lowerdir=${names.map(({ name }) => name).join(":")}`,
+    "upperdir=../upper",
+    "workdir=../work",
+    // What is in the upper directory has to be readable as a layer, by itself.
+    "redirect_dir=off",
+    "metacopy=off",
+    "index=off",
+  ];
+  return { ...rootfs, options: options.join(",") };
+}
+
+/** The host's files that a container on the host's network needs to find its way. */
+export async function machineFiles(): Promise<MachineFile[]> {
+  const files = ["etc/hosts", "etc/resolv.conf"].map(async (path) => {
+    const text = await readFile(`/${path}`, "utf8").catch(() => undefined);
+    return text === undefined ? [] : [{ path, text }];
+  });
+  return (await Promise.all(files)).flat();
+}
+
+/** Without what is below a layer that hides everything; overlayfs itself does not look at the mark on a root. */
+function visible(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  const from = snapshots.findLastIndex(({ opaque }) => opaque.includes(""));
+  return from < 0 ? snapshots : snapshots.slice(from);
+}
