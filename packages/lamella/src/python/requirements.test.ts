@@ -184,6 +184,6 @@ test("whatever is written, the resolver gets one line that begins with a name, o
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
