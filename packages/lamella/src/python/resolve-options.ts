@@ -1,3 +1,4 @@
+import type { DigestMemo } from "../files/digest-memo.ts";
 import type { Platform } from "../image/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { Lock } from "./lock.ts";
@@ -43,6 +44,8 @@ export interface ResolveOptions {
   /** Resolve anew, asking the indexes and forgetting older versions. */
   readonly upgrade?: boolean;
   readonly store: Store;
+  /** Remembers hashes of wheels in folders of this machine. */
+  readonly memo?: DigestMemo | undefined;
   readonly env: Environment;
   /** The machine's, where they are read already. */
   readonly indexes?: IndexSettings | undefined;

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { comesFromFolders, rowsFromFolders, versionLines } from "./folder-wheels.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
 import { run } from "./process.ts";
 import { formatPylock, type Pylock, parsePylock } from "./pylock.ts";
@@ -37,6 +38,7 @@ export async function uvCompile(
   const { python, platform, store, env, signal } = options;
   const environment = uvEnvironment(env, settings);
   const target = describeTarget(options);
+  const fromFolders = comesFromFolders(settings, options.calls);
   const help = await run(uv, ["pip", "compile", "--help"], {
     cwd: scratch,
     env: environment,
@@ -51,7 +53,7 @@ export async function uvCompile(
     "--no-config",
     "--no-build",
     "--no-header",
-    "--format=pylock.toml",
+    ...(fromFolders ? ["--no-annotate"] : ["--format=pylock.toml"]),
     `--cache-dir=${store.path("uv-cache")}`,
     `--python-version=${options.pythonFullVersion ?? python}`,
     `--python-platform=${uvPlatform(uv, help.stdout, options)}`,
@@ -62,7 +64,8 @@ export async function uvCompile(
     const requirements = path.join(scratch, `${name}.in`);
     const constraints = path.join(scratch, `${name}.constraints`);
     // uv keeps to the versions that it finds in its output file.
-    const output = path.join(scratch, `pylock.${name}.toml`);
+    const output = path.join(scratch, fromFolders ? `${name}.txt` : `pylock.${name}.toml`);
+    const preferred = fromFolders ? versionLines(preferences) : preferenceDocument(preferences);
     await Promise.all([
       writeFile(
         requirements,
@@ -72,7 +75,7 @@ export async function uvCompile(
         constraints,
         lines(calls.flatMap((call) => (call.constraints ?? []).map(formatConstraint))),
       ),
-      preferences.length > 0 ? writeFile(output, preferenceDocument(preferences)) : undefined,
+      preferences.length > 0 ? writeFile(output, preferred) : undefined,
     ]);
     const result = await run(
       uv,
@@ -88,10 +91,9 @@ export async function uvCompile(
       { cwd: scratch, env: environment, signal },
     );
     if (result.code !== 0) throw explainUvFailure(result.stderr, target);
-    return parsePylock(
-      await readFile(output, "utf8"),
-      `that ${path.basename(uv)} wrote for ${platform}`,
-    );
+    const answer = await readFile(output, "utf8");
+    if (fromFolders) return await rowsFromFolders(answer, settings, options);
+    return parsePylock(answer, `that ${path.basename(uv)} wrote for ${platform}`);
   };
 }
 

@@ -54,6 +54,7 @@ export async function chooseLock(
     indexes,
     interpreter: compiler?.executable,
     store: session.store,
+    memo: session.memo,
     env: session.env,
     signal: session.signal,
   });
