@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 iris = load_iris(as_frame=True)
-train, test = train_test_split(iris.frame, test_size=0.3, random_state=0, stratify=iris.target)
+train, test = train_test_split(iris.frame, test_size=0.3, random_state=1, stratify=iris.target)
 features = iris.feature_names
 
 model = LogisticRegression(max_iter=1000).fit(train[features], train["target"])
