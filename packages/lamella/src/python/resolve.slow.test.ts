@@ -100,13 +100,18 @@ async function versions(...args: Parameters<typeof lock>): Promise<string[]> {
 describe("from a folder of wheels", { timeout: 30_000 }, () => {
   test("a package and what it depends on, with hashes", async () => {
     const { packages } = await lock([call("app")]);
-    const { filename, sha256 } = tinyWheel({ name: "lib", version: "1.5" });
+    const { filename, sha256, bytes } = tinyWheel({ name: "lib", version: "1.5" });
     expect(packages.map(({ name }) => name)).toEqual(["app", "lib"]);
     expect(packages[1]).toEqual({
       name: "lib",
       version: "1.5",
       call: 0,
-      wheel: { filename, url: `file://${links.replaceAll(" ", "%20")}/${filename}`, sha256 },
+      wheel: {
+        filename,
+        url: `file://${links.replaceAll(" ", "%20")}/${filename}`,
+        sha256,
+        size: bytes.length,
+      },
     });
   });
 
