@@ -13,6 +13,8 @@ export interface LamellaOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly uid?: number;
   readonly gid?: number;
+  /** What is run, where it is not simply this Node with {@link lamellaCli}: the arguments follow. */
+  readonly program?: readonly [string, ...string[]];
 }
 
 export interface LamellaResult {
@@ -24,8 +26,9 @@ export interface LamellaResult {
 
 /** Starts the built command in a process of its own. */
 export function startLamella(args: readonly string[], options: LamellaOptions): ChildProcess {
-  const { cwd, env, ...identity } = options;
-  return spawn(process.execPath, [lamellaCli, ...args], {
+  const { cwd, env, program = [process.execPath, lamellaCli], ...identity } = options;
+  const [command, ...first] = program;
+  return spawn(command, [...first, ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
