@@ -1,0 +1,100 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { BuildEvent } from "../packages/lamella/src/engine/event.ts";
+import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
+import {
+  type LamellaOptions,
+  lamella,
+  temporaryFolder,
+} from "../packages/lamella/testing/lamella.ts";
+
+export interface ProjectOptions {
+  /** Registry that stands in for docker.io. */
+  readonly mirror: string;
+  /** The text of `image.ts`. */
+  readonly definition: string;
+  /** Texts by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Folder of wheels below the project, which is then all that packages come from; else the machine's own index. */
+  readonly wheels?: string;
+}
+
+/** A folder as a user has it: a definition, its files, settings; and a store of its own. */
+export interface Project extends AsyncDisposable {
+  readonly folder: string;
+  /** `LAMELLA_HOME`; nothing is there before the first build. */
+  readonly store: string;
+  /** Writes a file, with the folders that lead to it. */
+  write(path: string, content: string | Uint8Array): Promise<void>;
+}
+
+/** Makes a project in a temporary folder, which goes with the returned object. */
+export async function createProject(options: ProjectOptions): Promise<Project> {
+  await using making = new AsyncDisposableStack();
+  const { path } = making.use(await temporaryFolder("lamella-project-"));
+  const folder = join(path, "project");
+  const write: Project["write"] = async (name, content) => {
+    const file = join(folder, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  };
+  await write("config.yaml", settings(options));
+  await write("image.ts", options.definition);
+  for (const [name, text] of Object.entries(options.files ?? {})) await write(name, text);
+  const made = making.move();
+  return {
+    folder,
+    store: join(path, "store"),
+    write,
+    [Symbol.asyncDispose]: () => made.disposeAsync(),
+  };
+}
+
+/** `config.yaml`. JSON is YAML. */
+export function settings({ mirror, wheels }: Pick<ProjectOptions, "mirror" | "wheels">): string {
+  const python = wheels === undefined ? {} : { python: { findLinks: [wheels], noIndex: true } };
+  return JSON.stringify({ lamella: { registries: { "docker.io": { mirror } }, ...python } });
+}
+
+/** How the command is started, beside where. */
+export type RunOptions = Omit<LamellaOptions, "cwd">;
+
+/** A build that was tried. */
+export interface BuildAttempt {
+  readonly code: number | null;
+  readonly events: readonly BuildEvent[];
+  readonly stderr: string;
+}
+
+/** Runs `lamella build image.ts` to its end, however that is. */
+export async function tryBuild(
+  { folder, store }: Pick<Project, "folder" | "store">,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<BuildAttempt> {
+  const { code, stdout, stderr } = await lamella(
+    ["build", "image.ts", "--progress", "json", ...args],
+    { ...options, cwd: folder, env: { LAMELLA_HOME: store, ...options.env } },
+  );
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return { code, stderr, events: lines.map((line) => JSON.parse(line) as BuildEvent) };
+}
+
+/** {@link tryBuild}, which must succeed. */
+export async function build(
+  project: Pick<Project, "folder" | "store">,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<BuildResult> {
+  const { code, events, stderr } = await tryBuild(project, args, options);
+  const last = events.at(-1);
+  if (code !== 0 || last?.kind !== "finished") {
+    throw new Error(`lamella build ended with code ${code}:\n${stderr}`);
+  }
+  return last.result;
+}
+
+/** Takes all blobs out of a project's store, and leaves what it remembers. */
+export async function removeBlobs({ store }: Project): Promise<void> {
+  await rm(join(store, "blobs"), { recursive: true });
+}
