@@ -70,6 +70,17 @@ export function advance(build: BuildSnapshot, event: BuildEvent): BuildSnapshot 
   }
 }
 
+/** The order in which a build is told, whatever begins first. */
+const pipeline: readonly TaskKind[] = [
+  "base",
+  "resolve",
+  "sources",
+  "fetch",
+  "layer",
+  "push",
+  "publish",
+];
+
 function start(groups: readonly TaskGroup[], task: Task, at: number): readonly TaskGroup[] {
   const name = printable(task.name);
   const running: RunningTask = { ...task, name, startedAt: at, done: 0 };
@@ -91,7 +102,7 @@ function start(groups: readonly TaskGroup[], task: Task, at: number): readonly T
     startedAt: at,
     endedAt: at,
   };
-  return [...groups, fresh];
+  return [...groups, fresh].sort((a, b) => pipeline.indexOf(a.kind) - pipeline.indexOf(b.kind));
 }
 
 /** Applies `change` to the group that runs the task; a task that nobody has started changes nothing. */

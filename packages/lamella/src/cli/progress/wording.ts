@@ -41,7 +41,7 @@ export function groupSummary(group: TaskGroup): string {
   ] as const) {
     if (number > 0) parts.push(`${idle(number)} ${word}`.trim());
   }
-  if (group.failed > 0) parts.push(`${group.failed} failed`);
+  if (group.failed > 0) parts.push(`${group.failed} not done`);
   return parts.join(" · ");
 }
 
