@@ -1,15 +1,16 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { LamellaError } from "../../error.ts";
 import { Store } from "../../store/store.ts";
+import { Compilers } from "./compilers.ts";
 import type { JobAnswer, JobRequest } from "./layer-pool.ts";
 import { runLayerJob } from "./run-layer-job.ts";
 
 // The body of a layer thread: takes one job at a time from the pool, and answers with its result.
 const { storeRoot } = workerData as { readonly storeRoot: string };
-const store = await Store.open(storeRoot);
+const bench = { store: await Store.open(storeRoot), compilers: new Compilers() };
 
 parentPort?.on("message", ({ job }: JobRequest) => {
-  runLayerJob(job, store).then(
+  runLayerJob(job, bench).then(
     (result) => answer({ ok: true, result }),
     (error: unknown) =>
       answer(

@@ -1,9 +1,10 @@
 import { place } from "../../base/placement.ts";
 import type { FileEntry } from "../../files/entry.ts";
 import { treeEntries } from "../../files/tree.ts";
-import { BytecodeCompiler, bytecodePath } from "../../python/bytecode.ts";
+import { bytecodePath } from "../../python/bytecode.ts";
 import { wheelEntries } from "../../python/wheel.ts";
 import type { Store } from "../../store/store.ts";
+import type { Compilers } from "./compilers.ts";
 import type {
   BytecodeJob,
   LayerJob,
@@ -16,17 +17,24 @@ import type {
 import { byPrecedence, findOverlaps, merged } from "./overlaps.ts";
 import { storeLayer, storeLayerUnlessEmpty } from "./store-layer.ts";
 
+/** What a thread makes its layers with. */
+export interface Bench {
+  readonly store: Store;
+  readonly compilers: Compilers;
+}
+
 /** Makes the layer that a job describes, and puts it into the store. */
-export async function runLayerJob(job: LayerJob, store: Store): Promise<LayerJobResult> {
+export async function runLayerJob(job: LayerJob, bench: Bench): Promise<LayerJobResult> {
+  const { store } = bench;
   switch (job.kind) {
     case "wheels": {
       const entries = merged(job.wheels, (wheel) => installed(wheel, job));
       return { layer: await storeLayer(store, entries), warnings: [] };
     }
     case "bytecode":
-      return makeBytecode(job, store);
+      return makeBytecode(job, bench);
     case "overlaps":
-      return makeOverlaps(job, store);
+      return makeOverlaps(job, bench);
     case "source":
       return { layer: await storeLayer(store, sourceEntries(job)), warnings: [] };
   }
@@ -40,18 +48,23 @@ function installed(
   return wheelEntries(path, { ...target, filename, ...(directUrl ? { directUrl } : {}) });
 }
 
-async function makeBytecode(job: BytecodeJob, store: Store): Promise<LayerJobResult> {
-  await using compiler = new BytecodeCompiler(job.compiler);
-  const entries = compiler.entriesOf(byPrecedence(job.wheels), job.target);
+async function makeBytecode(
+  job: BytecodeJob,
+  { store, compilers }: Bench,
+): Promise<LayerJobResult> {
+  const entries = compilers.get(job.compiler).entriesOf(byPrecedence(job.wheels), job.target);
   const layer = await storeLayerUnlessEmpty(store, entries);
   return layer ? { layer, warnings: [] } : { warnings: [] };
 }
 
-async function makeOverlaps(job: OverlapsJob, store: Store): Promise<LayerJobResult> {
+async function makeOverlaps(
+  job: OverlapsJob,
+  { store, compilers }: Bench,
+): Promise<LayerJobResult> {
   const overlaps = await findOverlaps(job.wheels, job.target);
   if (overlaps.size === 0) return { warnings: [] };
   const owners = new Set([...overlaps.values()].flat());
-  const layer = await storeLayer(store, overlapEntries(job, owners, overlaps));
+  const layer = await storeLayer(store, overlapEntries(job, compilers, owners, overlaps));
   const warnings = [...overlaps].map(
     ([path, names]) =>
       `${names.join(" and ")} both install /${path}; the file of ${names.at(-1)} is kept.`,
@@ -62,6 +75,7 @@ async function makeOverlaps(job: OverlapsJob, store: Store): Promise<LayerJobRes
 /** The contested files of the winners, with their directories, and then their bytecode. */
 async function* overlapEntries(
   job: OverlapsJob,
+  compilers: Compilers,
   owners: ReadonlySet<string>,
   overlaps: ReadonlyMap<string, readonly string[]>,
 ): AsyncGenerator<FileEntry, void, void> {
@@ -71,7 +85,7 @@ async function* overlapEntries(
     merged(wheels, (wheel) => installed(wheel, job)),
   );
   if (!job.compiler) return;
-  await using compiler = new BytecodeCompiler(job.compiler);
+  const compiler = compilers.get(job.compiler);
   const { cacheTag } = job.compiler;
   const compiled = new Set(Array.from(overlaps.keys(), (path) => bytecodePath(path, cacheTag)));
   yield* only(compiled, compiler.entriesOf(byPrecedence(wheels), job.target));
