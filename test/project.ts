@@ -50,6 +50,13 @@ export async function createProject(options: ProjectOptions): Promise<Project> {
   };
 }
 
+/** The text of a definition on the Debian base, with the calls that follow: `withPipPackages("six")`. */
+export function debianImage(registry: string, name: string, ...calls: readonly string[]): string {
+  const options = { pythonVersion: "3.11", installFlyte: false, registry, name };
+  const image = [`Image.fromDebianBase(${JSON.stringify(options)})`, ...calls].join("\n  .");
+  return `import { Image } from "lamella";\nexport default ${image};\n`;
+}
+
 /** `config.yaml`. JSON is YAML. */
 export function settings({ mirror, wheels }: Pick<ProjectOptions, "mirror" | "wheels">): string {
   const python = wheels === undefined ? {} : { python: { findLinks: [wheels], noIndex: true } };

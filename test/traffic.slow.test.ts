@@ -11,7 +11,7 @@ import {
 import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { directory, file, makeLayer } from "../packages/lamella/testing/made-base.ts";
 import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
-import { build, createProject, type Project, removeBlobs } from "./project.ts";
+import { build, createProject, debianImage, type Project, removeBlobs } from "./project.ts";
 import { type PublishedImage, type PublishedLayer, publishedImage } from "./published-image.ts";
 import { withTraffic } from "./registry-traffic.ts";
 
@@ -202,17 +202,13 @@ describe("a change of the iris image", () => {
 
 /** The iris example, with its own packages or others. */
 function imageWith(registry: string, name: string, ...packages: string[]): string {
-  return `import { Image } from "lamella";
-export default Image.fromDebianBase({
-  pythonVersion: "3.11",
-  installFlyte: false,
-  registry: "${registry}",
-  name: "${name}",
-})
-  .withPipPackages(${packages.map((one) => JSON.stringify(one)).join(", ")})
-  .withSourceFolder("./src", "/app")
-  .withWorkdir("/app");
-`;
+  return debianImage(
+    registry,
+    name,
+    `withPipPackages(${packages.map((one) => JSON.stringify(one)).join(", ")})`,
+    'withSourceFolder("./src", "/app")',
+    'withWorkdir("/app")',
+  );
 }
 
 /** An image of wheels that take no time, for when the base is what matters. */
