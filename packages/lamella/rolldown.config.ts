@@ -15,6 +15,8 @@ const config: RolldownOptions = defineConfig({
     "layer-worker": "src/engine/materialize/layer-worker.ts",
   },
   platform: "node",
+  // The oldest Node that is supported: it does not know `using`.
+  transform: { target: "node22.18" },
   output: {
     dir: "dist",
     cleanDir: true,

@@ -1,3 +1,4 @@
+import type { BuildEvent } from "../../engine/event.ts";
 import { findStoredImage } from "../../engine/export/stored-image.ts";
 import { Journal } from "../../engine/journal.ts";
 import { fetchLayers } from "../../engine/run/fetch-layers.ts";
@@ -32,21 +33,23 @@ export async function runAction(
   const { env, signal, interruptions } = this;
   const config = await loadSettings(this, flags.config);
   const wanted = await findTarget(target, this);
-  await using closing = new AsyncDisposableStack();
-  const { store, image: built } = await showTasks(this, async (emit) => {
-    const session = closing.use(await openSession(config, env, new Journal(emit), signal));
-    const image = await locate(wanted, session);
-    await fetchLayers(image, session);
-    await session.journal.task("layer", "unpacking", () =>
-      unpackSnapshots(image.layers, session.store, { signal }),
+  let show: (event: BuildEvent) => void = () => undefined;
+  const journal = new Journal((event) => show(event));
+  await using session = await openSession(config, env, journal, signal);
+  const image = await showTasks(this, async (emit) => {
+    show = emit;
+    const located = await locate(wanted, session);
+    await fetchLayers(located, session);
+    await journal.task("layer", "unpacking", () =>
+      unpackSnapshots(located.layers, session.store, { signal }),
     );
-    return { store: session.store, image };
+    return located;
   });
   // From here on Ctrl-C is the command's business.
   using _ = interruptions.handOver();
   const code = await runImage({
-    ...built,
-    store,
+    ...image,
+    store: session.store,
     command: command.length > 0 ? command : undefined,
     env: Object.fromEntries(flags.env ?? []),
     workdir: flags.workdir,
