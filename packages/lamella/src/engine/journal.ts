@@ -32,7 +32,7 @@ export class Journal {
   }
 
   write(event: Untimed<BuildEvent>): void {
-    this.#emit({ at: this.elapsed, ...event } as BuildEvent);
+    this.#emit({ at: this.elapsed, ...event });
   }
 
   warn(code: string, message: string, hint?: string): void {

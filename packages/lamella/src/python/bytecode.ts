@@ -8,7 +8,7 @@ import type { InstallTarget } from "./install-target.ts";
 import { openWheel } from "./wheel.ts";
 import type { ZipArchive } from "./zip.ts";
 
-export { type Compiler, type FindCompilerOptions, findCompiler } from "./bytecode/compiler.ts";
+export { type Compiler, findCompiler } from "./bytecode/compiler.ts";
 export { bytecodePath } from "./bytecode/sources.ts";
 
 /** A wheel to compile. */

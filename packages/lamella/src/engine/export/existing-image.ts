@@ -19,8 +19,10 @@ export async function existingImage(
     const there = isIndex(manifest)
       ? manifest.manifests.map(({ platform }) => platform)
       : [parseImageConfig(await readConfig(manifest.config))];
-    const names = there.map((platform) => platform && `${platform.os}/${platform.architecture}`);
-    if (!wanted.every((platform) => names.includes(platform))) return undefined;
+    const names = new Set(
+      there.map((platform) => platform && `${platform.os}/${platform.architecture}`),
+    );
+    if (!wanted.every((platform) => names.has(platform))) return undefined;
   }
   const identifier = manifest.annotations?.[annotation.identifier];
   return { digest: descriptor.digest, ...(identifier === undefined ? {} : { identifier }) };

@@ -8,7 +8,7 @@ import type { LayerDelivery } from "../result.ts";
 /** Where a blob's bytes can be had. */
 export interface BlobSource {
   /** The blob's bytes from `offset` on. Each call streams anew. */
-  open(offset: number): AsyncIterable<Uint8Array>;
+  readonly open: (offset: number) => AsyncIterable<Uint8Array>;
   /** A repository that has the blob: if it lies in the target's registry, nothing needs to travel. */
   readonly mountFrom?: Repository;
 }

@@ -1,4 +1,5 @@
 import type { Base } from "../../base/base.ts";
+import { formatReference } from "../../image/reference.ts";
 import type { Compiler } from "../../python/bytecode.ts";
 import { differingVersions, type Lock, staleReasons } from "../../python/lock.ts";
 import { lockedCall } from "../../python/locked-call.ts";
@@ -36,7 +37,7 @@ export async function chooseLock(
   const { python } = prefix.target;
   if (!libc) {
     throw new UnknownLibcError(
-      `The C library of the base ${base.reference} was not recognized, so no wheel can be chosen for it.`,
+      `The C library of the base ${formatReference(request.base)} was not recognized, so no wheel can be chosen for it.`,
       "Use a base with glibc (Debian, Ubuntu, Fedora) or musl (Alpine).",
     );
   }

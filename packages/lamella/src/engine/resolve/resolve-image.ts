@@ -9,10 +9,10 @@ import type { PlannedConfig, Step } from "../plan.ts";
 import type { Session } from "../session.ts";
 import { TooManyLayersError } from "./error.ts";
 import { findBase } from "./find-base.ts";
-import { type Ground, prepareGround } from "./ground.ts";
+import { prepareGround } from "./ground.ts";
 import { baseVariables, imageEnv } from "./image-env.ts";
 import { type InstallPrefix, installPrefix } from "./install-prefix.ts";
-import { type PlannedPackages, planPackages } from "./plan-packages.ts";
+import { planPackages } from "./plan-packages.ts";
 import type { PreparedPlan, PreparedSource } from "./prepared-plan.ts";
 import { pythonCalls } from "./python-calls.ts";
 import { inlineSteps, packageSteps, parentSteps, removalSteps } from "./python-steps.ts";
@@ -95,7 +95,7 @@ async function preparePlan(
       platform: base.platform,
       base: { reference, digest: base.descriptor.digest, layers: base.layers },
       ...(packages ? { python: packages.python } : {}),
-      packages: packages?.packages.map(({ call: _, ...planned }) => planned) ?? [],
+      packages: packages?.packages.map(({ call: _call, ...planned }) => planned) ?? [],
       steps,
       config: plannedConfig(request, base, prefix, final),
     },
