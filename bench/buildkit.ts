@@ -57,7 +57,6 @@ export async function startBuildkit(ground: Ground, options: BuildkitOptions): P
       const { seconds } = await build(dockerfile, push(`${image}:${tag}`, "compression=zstd"));
       return {
         seconds,
-        events: [],
         forDocker: async () => {
           // Docker 20.10 refuses layers in zstd ("invalid tar header").
           const reference = `${image}:${tag}-gzip`;

@@ -63,9 +63,8 @@ async function compare(options: Options, signal: AbortSignal): Promise<void> {
   }
 }
 
-const showTimeline: RoundOptions["onBuilt"] = (measure, contender, { events, seconds }) => {
-  if (contender !== "lamella") return;
-  console.log(`\n${measures[measure].title}: ${formatTimeline(events, seconds)}\n`);
+const showTimeline: RoundOptions["onBuilt"] = (measure, _, { trace, seconds }) => {
+  if (trace) console.log(`\n${measures[measure].title}: ${formatTimeline(trace, seconds)}\n`);
 };
 
 function say(line: string): void {
