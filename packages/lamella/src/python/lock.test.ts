@@ -83,6 +83,11 @@ test("a lock of two platforms is one file, and is read back as it was", () => {
   expect(formatPylock(lockFileToPylock(read(text), { directory: "/project" }))).toBe(text);
 });
 
+test("a lock of one platform is read back as it was", () => {
+  const single: LockFile = { ...file, locks: [amd64] };
+  expect(read(formatPylock(lockFileToPylock(single, { directory: "/project" })))).toEqual(single);
+});
+
 test("the file as people see it", () => {
   expect(text).toMatchInlineSnapshot(`
     "lock-version = "1.0"

@@ -74,7 +74,7 @@ const resolutionRecord = z.object({
   version: z.literal(recordVersion),
   python,
   platforms: z
-    .record(z.enum(platforms), libc)
+    .partialRecord(z.enum(platforms), libc)
     .check(z.refine((one) => Object.keys(one).length > 0)),
   calls: z.array(
     z.object({
