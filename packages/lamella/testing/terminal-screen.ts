@@ -1,17 +1,13 @@
-import stringWidth from "fast-string-width";
-
 /**
  * A terminal that keeps what is written to it as rows of text, for tests. It knows what our output uses: line feeds,
- * going up, erasing, showing and hiding the cursor; styles are dropped, anything else is an error. Too long lines
- * wrap; rows that leave the top are kept, and cannot be reached any more.
+ * going up, erasing, showing and hiding the cursor; styles are dropped, anything else is an error. Lines do not wrap;
+ * rows that leave the top are kept, and cannot be reached any more.
  */
 export class TerminalScreen {
   readonly isTTY = true;
   columns: number;
   rows: number;
   cursorHidden = false;
-  /** Columns of the widest line that was ever written. */
-  widest = 0;
   readonly #lines: string[] = [""];
   #row = 0;
 
@@ -36,7 +32,6 @@ export class TerminalScreen {
 
   #print(text: string): void {
     this.#lines[this.#row] = (this.#lines[this.#row] ?? "") + text;
-    this.widest = Math.max(this.widest, stringWidth(this.#lines[this.#row] ?? ""));
   }
 
   #lineFeed(): void {

@@ -33,8 +33,8 @@ export async function runAction(
   const { env, signal, interruptions } = this;
   const config = await loadSettings(this, flags.config);
   const wanted = await findTarget(target, this);
-  let show: (event: BuildEvent) => void = () => undefined;
-  const journal = new Journal((event) => show(event));
+  let show: ((event: BuildEvent) => void) | undefined;
+  const journal = new Journal((event) => show?.(event));
   await using session = await openSession(config, env, journal, signal);
   const image = await showTasks(this, async (emit) => {
     show = emit;

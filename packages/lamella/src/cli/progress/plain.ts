@@ -43,7 +43,7 @@ export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRe
         return;
       }
       case "warning":
-        return write(stderr, warningLines(event));
+        return write(stderr, warningLines(event), Infinity);
       case "finished":
         return write(stdout, resultLines(event.result, stdout.columns ?? Infinity), Infinity);
       case "planned":

@@ -41,7 +41,7 @@ export class LiveRegion implements Disposable {
     this.#write([], lines);
   }
 
-  /** Writes lines that stay, above the region. */
+  /** Writes lines that stay, above the region; long ones wrap. */
   print(lines: readonly Line[]): void {
     if (lines.length > 0) this.#write(lines, this.#drawn, true);
   }
@@ -58,7 +58,8 @@ export class LiveRegion implements Disposable {
     const text = fitted.map((line) => `${paintLine(line, this.#paint)}${eraseLineEnd}\n`).join("");
     if (!force && above.length === 0 && text === this.#text) return;
     const kept = above.map(
-      (line) => `${paintLine(fitLine(line, columns), this.#paint)}${eraseLineEnd}\n`,
+      (line) => `${paintLine(line, this.#paint)}${eraseLineEnd}
+`,
     );
     const up = this.#rowsDrawn();
     this.#stream.write(
