@@ -14,7 +14,7 @@ import { anonymous } from "../registry/credentials.ts";
 import { Store } from "../store/store.ts";
 import { basePlatforms, loadBase } from "./base.ts";
 import { DiffIdMismatchError } from "./error.ts";
-import { encodeOutlineLabel, outlineKey, outlineLabel } from "./outline-label.ts";
+import { encodeOutlineAnnotation, outlineAnnotation, outlineKey } from "./outline-annotation.ts";
 import { readOutline } from "./read-outline.ts";
 
 let registry: RunningRegistry;
@@ -39,7 +39,7 @@ afterEach(async () => {
 
 function imageOf(
   layers: readonly MadeLayer[],
-  labels: Record<string, string> = {},
+  annotations: Record<string, string> = {},
   architecture = "amd64",
 ): AssembledImage {
   return assembleImage({
@@ -51,7 +51,8 @@ function imageOf(
       diffId,
       createdBy: "by hand",
     })),
-    changes: { labels, env: { PATH: "/usr/bin" } },
+    changes: { env: { PATH: "/usr/bin" } },
+    annotations,
   });
 }
 
@@ -131,22 +132,21 @@ describe("loadBase", () => {
     expect(await requests()).toBe(before);
   });
 
-  test("a label tells, and no byte of a layer is read", async () => {
-    const layers = [await makeLayer([...system, file("label")])];
+  test("an annotation tells, and no byte of a layer is read", async () => {
+    const layers = [await makeLayer([...system, file("annotation")])];
     const outline = await readOutline(layers, {});
     const key = outlineKey([layers[0]!.diffId], ["PATH=/usr/bin"]);
-    const label = encodeOutlineLabel(outline, key) ?? "";
-    const image = imageOf(layers, { [outlineLabel]: label, kept: "yes" });
+    const carried = encodeOutlineAnnotation(outline, key) ?? "";
+    const image = imageOf(layers, { [outlineAnnotation]: carried });
     const before = await requests();
-    const base = await loadBase(await push("labelled:1", image, layers), { client, store });
+    const base = await loadBase(await push("annotated:1", image, layers), { client, store });
     expect(base.outlineKnown).toBe(true);
     expect(base.outline).toEqual(outline);
-    expect(base.config.config?.Labels).toEqual({ kept: "yes" });
     expect(await downloads(layers, before)).toEqual([]);
 
     const above = [...layers, await makeLayer([directory("on/top")])];
-    const inherited = imageOf(above, { [outlineLabel]: label });
-    const derived = await loadBase(await push("labelled:2", inherited, above), { client, store });
+    const copied = imageOf(above, { [outlineAnnotation]: carried });
+    const derived = await loadBase(await push("annotated:2", copied, above), { client, store });
     expect(derived.outlineKnown).toBe(false);
     expect(derived.outline.directories.has("on/top")).toBe(true);
   });

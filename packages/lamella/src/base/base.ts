@@ -12,8 +12,8 @@ import type { Store } from "../store/store.ts";
 import { type BaseSource, fetchConfig, fetchManifest, fetchTop } from "./base-documents.ts";
 import { readLayers } from "./base-layers.ts";
 import type { Outline } from "./outline.ts";
+import { decodeOutlineAnnotation, outlineAnnotation, outlineKey } from "./outline-annotation.ts";
 import { decodeOutline, encodeOutline } from "./outline-codec.ts";
-import { decodeOutlineLabel, outlineKey, outlineLabel } from "./outline-label.ts";
 import { outlineOf } from "./read-outline.ts";
 
 /** An image that others are built on. */
@@ -26,7 +26,6 @@ export interface Base {
   /** Of the platform's manifest. */
   readonly descriptor: Descriptor;
   readonly manifest: Manifest;
-  /** Without the label that holds the outline, which is about the base alone. */
   readonly config: ImageConfig;
   /** The lowest first. */
   readonly layers: readonly Layer[];
@@ -51,8 +50,8 @@ export interface LoadBaseOptions extends BaseOptions {
 
 /**
  * Reads a base: its manifest for the platform, its config, and its outline. The outline is remembered; else it is taken
- * from the image's own label; else the layers are read once, as they stream into the store. Documents that are named by
- * a digest and in the store are not asked for again.
+ * from the manifest's own annotation; else the layers are read once, as they stream into the store. Documents that are
+ * named by a digest and in the store are not asked for again.
  *
  * Raises the registry's errors, PlatformNotFoundError, and what damaged, hostile or outdated images raise.
  */
@@ -75,7 +74,7 @@ export async function loadBase(reference: Reference, options: LoadBaseOptions): 
   const layers = imageLayers(manifest, parsed);
   const environment = parsed.config?.Env ?? [];
   const key = outlineKey(parsed.rootfs.diff_ids, environment);
-  const known = await knownOutline(parsed, key, store);
+  const known = await knownOutline(manifest, key, store);
   let outline = known;
   if (outline === undefined) {
     outline = outlineOf(await readLayers(layers, source, options.onProgress), environment);
@@ -87,7 +86,7 @@ export async function loadBase(reference: Reference, options: LoadBaseOptions): 
     ...(isIndex(document) && { indexDescriptor: top.descriptor }),
     descriptor,
     manifest,
-    config: withoutOutlineLabel(parsed),
+    config: parsed,
     layers,
     platform,
     outline,
@@ -110,20 +109,14 @@ export async function basePlatforms(
 const namespace = "outline";
 
 async function knownOutline(
-  config: ImageConfig,
+  { annotations }: Manifest,
   key: Digest,
   store: Store,
 ): Promise<Outline | undefined> {
   const remembered = await store.memos.get(namespace, key, decodeOutline);
   if (remembered !== undefined) return remembered;
-  const label = config.config?.Labels?.[outlineLabel];
-  return label === undefined ? undefined : decodeOutlineLabel(label, key);
-}
-
-function withoutOutlineLabel(config: ImageConfig): ImageConfig {
-  const { [outlineLabel]: label, ...labels } = config.config?.Labels ?? {};
-  if (label === undefined) return config;
-  return { ...config, config: { ...config.config, Labels: labels } };
+  const carried = annotations?.[outlineAnnotation];
+  return carried === undefined ? undefined : decodeOutlineAnnotation(carried, key);
 }
 
 function supported(names: readonly string[]): Platform[] {

@@ -56,7 +56,7 @@ test("twice the same digest, whatever the umask, the time zone and the locale", 
   }
 });
 
-test("a base that is pushed is loaded by its label, and the label says what the layers say", async () => {
+test("a base that is pushed is loaded by its annotation, which says what the layers say", async () => {
   await using registry = await startRegistry();
   await using client = createRegistryClient({
     registries: { "docker.io": { mirror: registry.host } },
@@ -83,7 +83,7 @@ test("a base that is pushed is loaded by its label, and the label says what the 
   expect(await readOutline([source], base.config)).toEqual(outline);
 });
 
-test("with layers on top, the label is about less than there is, and the layers are read", async () => {
+test("with layers on top, nothing is carried, and the layers are read", async () => {
   await using registry = await startRegistry();
   await using client = createRegistryClient({ registries: {}, credentials: anonymous });
   const above = await makeLayer([

@@ -9,7 +9,7 @@ import { debianSources } from "./apt-sources.ts";
 import { debianRoot } from "./debian-root.ts";
 import { runMmdebstrap } from "./mmdebstrap.ts";
 import type { Outline } from "./outline.ts";
-import { encodeOutlineLabel, outlineKey, outlineLabel } from "./outline-label.ts";
+import { encodeOutlineAnnotation, outlineAnnotation, outlineKey } from "./outline-annotation.ts";
 import { readOutline } from "./read-outline.ts";
 
 export interface DebianImageOptions {
@@ -35,7 +35,7 @@ export interface DebianImage {
 /**
  * Makes a small Debian image of one layer: what is essential, CA certificates, and Python where it is wanted, callable as
  * `python` and `python3` from /usr/local/bin, where Docker's Python images have theirs. The same packages give the same
- * digest on every machine. Its outline is among its labels. Raises what runMmdebstrap and debianRoot raise.
+ * digest on every machine. Its manifest carries its outline. Raises what runMmdebstrap and debianRoot raise.
  */
 export async function makeDebianImage(options: DebianImageOptions): Promise<DebianImage> {
   const { suite, python, platform, store, env, signal } = options;
@@ -59,7 +59,7 @@ export async function makeDebianImage(options: DebianImageOptions): Promise<Debi
   const layer = { mediaType: mediaType.layerGzip, ...blob, diffId };
   const source = { ...layer, open: () => store.blobs.read(layer.digest, read) };
   const outline = await readOutline([source], { config: { Env: environment } }, read);
-  const label = encodeOutlineLabel(outline, outlineKey([diffId], environment));
+  const carried = encodeOutlineAnnotation(outline, outlineKey([diffId], environment));
   const image = assembleImage({
     platform: { os: "linux", architecture: architecture(platform) },
     layers: [{ ...layer, createdBy: `lamella base bootstrap --suite ${suite}` }],
@@ -68,9 +68,9 @@ export async function makeDebianImage(options: DebianImageOptions): Promise<Debi
       command: [python ? "python3" : "bash"],
       labels: {
         "org.opencontainers.image.description": description(options, outline),
-        ...(label !== undefined && { [outlineLabel]: label }),
       },
     },
+    ...(carried !== undefined && { annotations: { [outlineAnnotation]: carried } }),
   });
   for (const document of [image.config, image.manifest]) await store.blobs.put(document.bytes);
   return { image, outline };

@@ -3,8 +3,12 @@ import { directory, file, makeLayer, symlink } from "../../testing/made-base.ts"
 import { sha256 } from "../files/digest.ts";
 import { decodeLayerSummary, encodeLayerSummary } from "./layer-summary-codec.ts";
 import { emptyOutline, type Outline } from "./outline.ts";
+import {
+  decodeOutlineAnnotation,
+  encodeOutlineAnnotation,
+  outlineKey,
+} from "./outline-annotation.ts";
 import { decodeOutline, encodeOutline } from "./outline-codec.ts";
-import { decodeOutlineLabel, encodeOutlineLabel, outlineKey } from "./outline-label.ts";
 import { outlineOf, readLayerSummary, readOutline } from "./read-outline.ts";
 
 const site = "opt/venv/lib/python3.11/site-packages";
@@ -61,31 +65,31 @@ describe("outlines as JSON", () => {
   });
 });
 
-describe("outlines as labels", () => {
+describe("outlines as annotations", () => {
   const key = outlineKey([sha256("layer")], ["PATH=/bin"]);
 
   test("come back for the same layers and environment only", async () => {
     const outline = await readOutline(await layers(), {});
-    const label = encodeOutlineLabel(outline, key) ?? "";
-    expect(decodeOutlineLabel(label, key)).toEqual(outline);
-    expect(decodeOutlineLabel(label, outlineKey([sha256("layer")], ["PATH=/usr/bin"]))).toBe(
+    const carried = encodeOutlineAnnotation(outline, key) ?? "";
+    expect(decodeOutlineAnnotation(carried, key)).toEqual(outline);
+    expect(decodeOutlineAnnotation(carried, outlineKey([sha256("layer")], ["PATH=/usr/bin"]))).toBe(
       undefined,
     );
-    expect(decodeOutlineLabel(label, outlineKey([sha256("layer"), sha256("x")], []))).toBe(
+    expect(decodeOutlineAnnotation(carried, outlineKey([sha256("layer"), sha256("x")], []))).toBe(
       undefined,
     );
   });
 
-  test("what is no label is none", () => {
+  test("what is no annotation is none", () => {
     for (const text of ["", "x", "AAAA", Buffer.from("{}").toString("base64")]) {
-      expect(decodeOutlineLabel(text, key)).toBeUndefined();
+      expect(decodeOutlineAnnotation(text, key)).toBeUndefined();
     }
   });
 
   test("an outline that is too long gives none", () => {
     const venvFiles = new Set(Array.from({ length: 20_000 }, (_, index) => sha256(`${index}`)));
     const outline: Outline = { ...emptyOutline, venvFiles };
-    expect(encodeOutlineLabel(outline, key)).toBeUndefined();
+    expect(encodeOutlineAnnotation(outline, key)).toBeUndefined();
   });
 });
 
