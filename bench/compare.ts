@@ -63,8 +63,8 @@ async function compare(options: Options, signal: AbortSignal): Promise<void> {
   }
 }
 
-const showTimeline: RoundOptions["onBuilt"] = (measure, _, { trace, seconds }) => {
-  if (trace) console.log(`\n${measures[measure].title}: ${formatTimeline(trace, seconds)}\n`);
+const showTimeline: RoundOptions["onBuilt"] = (measure, _, { events, seconds }) => {
+  if (events) console.log(`\n${measures[measure].title}: ${formatTimeline(events, seconds)}\n`);
 };
 
 function say(line: string): void {

@@ -16,18 +16,12 @@ export interface BuiltImage {
   /** The whole process, from its start to its end. */
   readonly seconds: number;
   /** What happened in it, where the builder says so in our words. */
-  readonly trace?: BuildTrace;
+  readonly events?: readonly BuildEvent[];
   /**
    * The reference of the same image in a form that Docker's engine reads; to be asked for while the project is as it was
    * built. Making that form is not measured.
    */
   forDocker(): Promise<string>;
-}
-
-export interface BuildTrace {
-  readonly events: readonly BuildEvent[];
-  /** Of the process and all that it started. */
-  readonly cpuSeconds: number;
 }
 
 /** What a contender starts with. Nobody else uses any of it. */

@@ -4,7 +4,6 @@ import type { BuildEvent } from "../packages/lamella/src/engine/event.ts";
 import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
 import { BenchError } from "./bench-error.ts";
 import type { Contender, Ground } from "./contender.ts";
-import { childCpuTime } from "./cpu-time.ts";
 import { run } from "./process.ts";
 import { pythonVersion } from "./workload.ts";
 
@@ -37,12 +36,10 @@ export async function startLamella(ground: Ground, options: LamellaOptions): Pro
     name: "lamella",
     build: async (packages) => {
       await writeFile(file, definition(registry, packages));
-      const before = await childCpuTime();
       const { seconds, stdout } = await lamella("build", file, "--progress", "json");
-      const cpuSeconds = (await childCpuTime()) - before;
       const events = parseEvents(stdout);
       const { uri } = resultOf(events);
-      return { seconds, trace: { events, cpuSeconds }, forDocker: () => Promise.resolve(uri) };
+      return { seconds, events, forDocker: () => Promise.resolve(uri) };
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

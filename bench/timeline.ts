@@ -1,5 +1,4 @@
 import type { BuildEvent, TaskKind } from "../packages/lamella/src/engine/event.ts";
-import type { BuildTrace } from "./contender.ts";
 
 /** A task of a build, with its times in milliseconds since the build began. */
 export interface Span {
@@ -49,14 +48,13 @@ const chartWidth = 60;
 const smallestShare = 0.02;
 
 /** A build as text: a line for each longer task, and the sums of each kind. `seconds` is the whole process. */
-export function formatTimeline({ events, cpuSeconds }: BuildTrace, seconds: number): string {
+export function formatTimeline(events: readonly BuildEvent[], seconds: number): string {
   const spans = spansOf(events);
   const total = Math.max(events.at(-1)?.at ?? 0, 1);
   const long = spans.filter(({ began, ended }) => ended - began >= total * smallestShare);
   const kinds = [...new Set(spans.map(({ kind }) => kind))];
   return [
-    `${seconds.toFixed(2)} s, of which ${inSeconds(total)} s are the build and the rest is starting and ending the process;`,
-    `${cpuSeconds.toFixed(2)} s of CPU on all cores together.`,
+    `${seconds.toFixed(2)} s, of which ${inSeconds(total)} s are the build and the rest is starting and ending the process.`,
     ...long.map((span) => chartLine(span, total)),
     "",
     `${"kind".padEnd(10)}${"tasks".padStart(6)}${"busy".padStart(10)}${"sum".padStart(10)}`,
