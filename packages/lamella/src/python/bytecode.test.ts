@@ -1,12 +1,16 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { contentBytes, placeEntries } from "../../testing/file-entries.ts";
 import { type TestWheel, writeWheel } from "../../testing/wheel-writer.ts";
 import { sha256 } from "../files/digest.ts";
 import type { FileEntry } from "../files/entry.ts";
+import { compilerFlags } from "./bytecode/compiler.ts";
+import { compilerProgram } from "./bytecode/program.ts";
 import { BytecodeCompiler, bytecodeEntries, type Compiler, findCompiler } from "./bytecode.ts";
 import type { InstallTarget } from "./install-target.ts";
 import { wheelEntries } from "./wheel.ts";
@@ -209,6 +213,23 @@ describe("a compiler", () => {
     await entries.next();
     controller.abort(new Error("enough"));
     await expect(Array.fromAsync(entries)).rejects.toThrow("enough");
+  });
+
+  it("ends with whoever asked for it, though it is at work", async () => {
+    const source = "def function(one, two=[]):\n    return [one, two]\n".repeat(20_000);
+    const path = join(folder, "long.py");
+    await writeFile(path, source);
+    const job = [path, 0, source.length, source.length, crc32(source), 0, "/long.py"].join("\0");
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(job.length);
+    const { stdin, stdout } = spawn(
+      compiler.executable,
+      [...compilerFlags, "-c", compilerProgram],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
+    stdin.write(Buffer.concat([length, Buffer.from(job)]), () => stdin.destroy());
+    // Nobody has stdout open any more, and nobody has waited for the answer.
+    expect(await buffer(stdout)).toHaveLength(0);
   });
 
   it("does without a source at which the interpreter crashes", async () => {

@@ -11,12 +11,13 @@
  * - `c`: the process that compiled crashed, or was killed
  *
  * Each chunk is compiled in a process forked from an interpreter that has never compiled anything: what a process
- * compiled before can change a flag in the next file's bytes.
+ * compiled before can change a flag in the next file's bytes. Both end at once when nobody reads the answer any more,
+ * since Lamella may be killed.
  */
 export const compilerProgram: string = String.raw`
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
-import gc, marshal, os, zlib, _imp
+import gc, marshal, os, select, zlib, _imp
 from _frozen_importlib_external import MAGIC_NUMBER
 
 # PEP 552: bit 0 says that the pyc is checked by hash, bit 1 (not set) that the hash is looked at.
@@ -99,6 +100,13 @@ while True:
         finally:
             os._exit(code)
     os.close(begin)
+    # A hang-up is reported unasked: of stdin when whoever gave the job is gone, of the pipe when the child has ended.
+    either = select.poll()
+    either.register(0, 0)
+    either.register(begun, 0)
+    if any(descriptor == 0 for descriptor, _ in either.poll()):
+        os.kill(child, 9)
+        break
     status = os.waitpid(child, 0)[1]
     if status:
         if os.read(begun, 1):
