@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -223,6 +224,17 @@ test("a store is its user's alone", async () => {
 
 test("a store that is closed leaves no session", async () => {
   await store.blobs.put(Buffer.from("a thin layer"));
+  await store[Symbol.asyncDispose]();
+  expect(await readdir(join(root, "sessions"))).toEqual([]);
+});
+
+test("a store that is closed takes with it what a thread left that was ended", async () => {
+  const thread = new Worker(new URL("./testdata/write-for-ever-thread.ts", import.meta.url), {
+    workerData: { root },
+  });
+  await once(thread, "message");
+  await thread.terminate();
+  expect(await unfinished()).not.toEqual([]);
   await store[Symbol.asyncDispose]();
   expect(await readdir(join(root, "sessions"))).toEqual([]);
 });

@@ -44,6 +44,11 @@ export class Store implements AsyncDisposable {
     return await (await this.#currentSession()).scratch(prefix);
   }
 
+  /** A path for a file in the making, to be renamed to its place in the store. One that is left goes with its process. */
+  async temporaryPath(): Promise<string> {
+    return (await this.#currentSession()).temporaryPath();
+  }
+
   /** A path in the store, for parts that keep a folder of their own there: `snapshots`, `tools`. */
   path(...segments: string[]): string {
     return join(this.root, ...segments);
@@ -64,5 +69,7 @@ export class Store implements AsyncDisposable {
     const session = this.#session;
     this.#session = undefined;
     await (await session?.catch(() => undefined))?.[Symbol.asyncDispose]();
+    // Threads are ended in the middle of their work, and leave what killed processes leave. A later one finds the rest.
+    await removeDeadSessions(this.path("sessions")).catch(() => undefined);
   }
 }
