@@ -34,7 +34,8 @@ export async function openSession(
 ): Promise<Session> {
   await using opening = new AsyncDisposableStack();
   const store = opening.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
-  const memo = opening.use(await DigestMemo.load(store.path("file-digests")));
+  const temporaryPath = (): Promise<string> => store.temporaryPath();
+  const memo = opening.use(await DigestMemo.load(store.path("file-digests"), { temporaryPath }));
   const client = opening.use(
     createRegistryClient({
       registries: config.registries,

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -82,6 +82,22 @@ test("two writers keep what the other wrote before", async () => {
   await other.save();
   const memo = await DigestMemo.load(path);
   expect([memo.lookup(a), memo.lookup(b)]).toEqual([digestOfA, digestOfB]);
+});
+
+test("what is being written is where the owner wants it, who sees to it when the process is killed", async () => {
+  const [stats, digest] = await sample();
+  const temporaryPath = async (): Promise<string> => join(folder, "missing", "unfinished");
+  {
+    await using memo = await DigestMemo.load(join(folder, "memo"), { ...later, temporaryPath });
+    memo.remember(stats, digest);
+  }
+  expect(await readdir(folder)).toEqual(["a"]);
+  await mkdir(join(folder, "missing"));
+  {
+    await using memo = await DigestMemo.load(join(folder, "memo"), { ...later, temporaryPath });
+    memo.remember(stats, digest);
+  }
+  expect((await readdir(folder, { recursive: true })).toSorted()).toEqual(["a", "memo", "missing"]);
 });
 
 test("a memo that cannot be written costs nothing but time", async () => {

@@ -10,6 +10,8 @@ export type FileStats = Pick<BigIntStats, "dev" | "ino" | "size" | "mtimeNs" | "
 export interface DigestMemoOptions {
   /** The current time in milliseconds since 1970; the system's if absent. */
   readonly now?: () => number;
+  /** Gives a path on the same filesystem for a file in the making; beside the memo's own if absent. */
+  readonly temporaryPath?: () => Promise<string>;
 }
 
 const format = "lamella-digests 1";
@@ -35,6 +37,7 @@ const maximumEntries = 200_000;
 export class DigestMemo implements AsyncDisposable {
   readonly #path: string | undefined;
   readonly #now: () => number;
+  readonly #temporaryPath: () => Promise<string>;
   /** From `dev:ino` to `size:mtime:ctime hex`: a changed file replaces its entry. */
   #entries: Map<string, string>;
   /** What this process learned since it loaded. */
@@ -48,6 +51,7 @@ export class DigestMemo implements AsyncDisposable {
     this.#path = path;
     this.#entries = entries;
     this.#now = options.now ?? Date.now;
+    this.#temporaryPath = options.temporaryPath ?? (async () => `${path}.${randomUUID()}`);
   }
 
   /** A memo that lives as long as the process. */
@@ -93,13 +97,10 @@ export class DigestMemo implements AsyncDisposable {
     }
     const surplus = merged.size - maximumEntries;
     for (const key of merged.keys().take(Math.max(surplus, 0))) merged.delete(key);
-    const temporary = `${this.#path}.${randomUUID()}`;
     try {
       await mkdir(dirname(this.#path), { recursive: true });
-      await writeFile(temporary, formatEntries(merged));
-      await rename(temporary, this.#path);
+      await replaceFile(this.#path, await this.#temporaryPath(), formatEntries(merged));
     } catch {
-      await rm(temporary, { force: true }).catch(() => undefined);
       return;
     }
     this.#entries = merged;
@@ -108,6 +109,16 @@ export class DigestMemo implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.save();
+  }
+}
+
+async function replaceFile(path: string, temporary: string, text: string): Promise<void> {
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
 }
 
