@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
 import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
+import { startDockerEngine } from "../packages/lamella/testing/docker-engine.ts";
 import {
   type RunningRegistry,
   startRegistry,
@@ -170,33 +171,66 @@ describe("a change of the iris image", () => {
     expect(bytesOf(layers)).toBeLessThan(bytesOf(image.layers) / 20);
   });
 
-  test("by one small package lets a puller fetch what is new alone", async () => {
-    await using pulled = await temporaryFolder();
-    await project.write("image.ts", imageWith(registry.host, "iris", "scikit-learn", "pandas"));
-    const before = await published(await build(project));
-    await project.write(
-      "image.ts",
-      imageWith(registry.host, "iris", "scikit-learn", "pandas", "six"),
-    );
-    const after = await published(await build(project));
-    const pull = ({ digest }: PublishedImage, tag: string) =>
-      withTraffic(registry, () =>
-        promisify(execFile)("skopeo", [
-          "copy",
-          "--src-tls-verify=false",
-          `docker://${registry.host}/iris@${digest}`,
-          `oci:${pulled.path}:${tag}`,
-        ]),
+  describe("by one small package, when a machine pulls it that has the image before,", () => {
+    let before: PublishedImage;
+    let after: PublishedImage;
+
+    beforeAll(async () => {
+      await project.write("image.ts", imageWith(registry.host, "iris", "scikit-learn", "pandas"));
+      before = await published(await build(project));
+      await project.write(
+        "image.ts",
+        imageWith(registry.host, "iris", "scikit-learn", "pandas", "six"),
       );
+      after = await published(await build(project));
+    });
 
-    const all = await pull(before, "before");
-    const changed = await pull(after, "after");
+    test("sends what is new to whoever keeps blobs by their digests", async () => {
+      await using layout = await temporaryFolder();
+      const pull = ({ digest }: PublishedImage, tag: string) =>
+        withTraffic(registry, () =>
+          promisify(execFile)("skopeo", [
+            "copy",
+            "--src-tls-verify=false",
+            `docker://${registry.host}/iris@${digest}`,
+            `oci:${layout.path}:${tag}`,
+          ]),
+        );
 
-    expect(all.downloads.toSorted()).toEqual(blobsOf(before).toSorted());
-    const there = new Set(blobsOf(before));
-    const missing = blobsOf(after).filter((digest) => !there.has(digest));
-    expect(changed.downloads.toSorted()).toEqual(missing.toSorted());
-    expect(changed.downloaded).toBeLessThan(all.downloaded / 20);
+      const all = await pull(before, "before");
+      const changed = await pull(after, "after");
+
+      expect(all.downloads.toSorted()).toEqual(blobsOf(before).toSorted());
+      const there = new Set(blobsOf(before));
+      const missing = blobsOf(after).filter((digest) => !there.has(digest));
+      expect(changed.downloads.toSorted()).toEqual(missing.toSorted());
+      expect(changed.downloaded).toBeLessThan(all.downloaded / 20);
+    });
+
+    test("sends what is new and the few small layers above it to Docker, which goes by chains", async () => {
+      await using engine = await startDockerEngine();
+      const name = ({ digest }: PublishedImage): string => `${registry.host}/iris@${digest}`;
+
+      const all = await withTraffic(registry, () => engine.pull(name(before)));
+      const changed = await withTraffic(registry, () => engine.pull(name(after)));
+      const said = await engine.run(name(after), [
+        "python",
+        "-c",
+        "import pandas, six, sklearn; print(six.__name__)",
+      ]);
+
+      expect(said.trim()).toBe("six");
+      expect(all.downloads.toSorted()).toEqual(blobsOf(before).toSorted());
+      const firstNew = after.layers.findIndex(
+        ({ digest }, index) => digest !== before.layers[index]?.digest,
+      );
+      const above = after.layers.slice(firstNew);
+      expect(changed.downloads.toSorted()).toEqual(
+        [after.config, ...above.map(({ digest }) => digest)].toSorted(),
+      );
+      expect(above.flatMap(({ packages }) => packages)).not.toContain("numpy");
+      expect(changed.downloaded).toBeLessThan(all.downloaded / 20);
+    });
   });
 });
 
