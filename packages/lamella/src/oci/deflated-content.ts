@@ -1,6 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import type { ByteSource, DeflatedContent } from "../files/entry.ts";
+import { spend } from "../files/spent-memory.ts";
 import { ContentMismatchError } from "./error.ts";
 
 /**
@@ -41,6 +42,7 @@ export async function readDeflated(
   }
   await receiver.compressed(deflated);
   receiver.inflated(inflated);
+  spend(inflated.length);
 }
 
 /** All the bytes of a small stream, which must be as many as were announced. */
@@ -129,6 +131,7 @@ async function stream(
       }
       crc = crc32(chunk, crc);
       receiver.inflated(chunk);
+      spend(chunk.length);
     }
   }
 

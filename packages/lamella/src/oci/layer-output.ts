@@ -4,6 +4,7 @@ import { crc32, deflateRaw } from "node:zlib";
 import type { Digest } from "../files/digest.ts";
 import type { DeflatedContent } from "../files/entry.ts";
 import type { ByteSink } from "../files/sink.ts";
+import { spend } from "../files/spent-memory.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { readDeflated } from "./deflated-content.ts";
 import {
@@ -24,7 +25,7 @@ const memberBytes = 1024 * 1024;
 const largestSynchronous = 64 * 1024;
 
 /** Members that may be in the making; each holds up to {@link memberBytes} and its compressed form. */
-const membersAhead = 4;
+const membersAhead = 2;
 
 const deflateAsync = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw);
 
@@ -49,6 +50,7 @@ export class LayerOutput implements AsyncDisposable {
 
   /** Adds bytes of the tar, which are copied. */
   async raw(bytes: Uint8Array): Promise<void> {
+    spend(bytes.length);
     let rest = bytes;
     while (rest.length > 0) {
       const part = rest.subarray(0, memberBytes - this.#blockLength);
@@ -79,6 +81,7 @@ export class LayerOutput implements AsyncDisposable {
       },
       this.#signal,
     );
+    spend(content.compressedSize);
     await sink.write(memberTrailer(content.crc32, content.size));
     this.#tarSize += content.size;
   }

@@ -70,7 +70,7 @@ export class BytecodeCompiler implements AsyncDisposable {
     target: InstallTarget,
   ): AsyncGenerator<FileEntry, void, void> {
     const given = new Set<string>();
-    const ahead = (this.#workers + 1) * jobsPerInterpreter;
+    const ahead = this.#workers * jobsPerInterpreter;
     const queue: Compiling[] = [];
     const { physicalPrefix } = target;
     for await (const chunk of this.#chunks(wheels, target)) {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, digestHex, sha256 } from "../files/digest.ts";
+import { spend } from "../files/spent-memory.ts";
 import { BlobWriter, type StoredBlob } from "./blob-writer.ts";
 import { BlobNotFoundError, CorruptBlobError, isNotFound } from "./error.ts";
 import { acquireLock } from "./lock.ts";
@@ -69,6 +70,7 @@ export class BlobStore {
       const chunk = buffer.subarray(0, bytesRead);
       hash?.update(chunk);
       position += bytesRead;
+      spend(bytesRead);
       yield chunk;
     }
     if (hash !== undefined && hash.digest("hex") !== digestHex(digest)) {

@@ -191,7 +191,8 @@ export class BlobWriter implements ByteSink, AsyncDisposable {
     } finally {
       this.#state = "closed";
       await this.#file.close();
-      if (resume !== true) await rm(temporaryPath, { force: true });
+      // Nothing to go on with, and perhaps nobody ever will: the blob can be there already.
+      if (resume !== true || this.#size === 0) await rm(temporaryPath, { force: true });
     }
   }
 }

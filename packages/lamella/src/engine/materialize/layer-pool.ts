@@ -24,6 +24,9 @@ const workerModule = new URL(
   import.meta.url,
 );
 
+/** Of each thread's heap, in MiB. What a layer needs dies at once; the default of 48 would be filled before a collection. */
+const youngGeneration = 6;
+
 /**
  * Threads that make layers. Hashing and inflating are CPU work: on the main thread they would hold up downloads and
  * uploads. The heaviest waiting job goes first, since a large one begun last is what everybody waits for at the end.
@@ -66,7 +69,10 @@ export class LayerPool implements AsyncDisposable {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(workerModule, { workerData: { storeRoot: this.#storeRoot } });
+    const worker = new Worker(workerModule, {
+      workerData: { storeRoot: this.#storeRoot },
+      resourceLimits: { maxYoungGenerationSizeMb: youngGeneration },
+    });
     this.#workers.add(worker);
     worker.on("message", (answer: JobAnswer) => {
       const finished = this.#running.get(worker);
