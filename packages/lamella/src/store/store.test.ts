@@ -168,8 +168,11 @@ describe("partial blobs", () => {
     await first.write(bytes);
     await first.commit();
     await first[Symbol.asyncDispose]();
-    await using _ = await waiting;
-    expect(await store.blobs.has(digest)).toBe(bytes.length);
+    {
+      await using _ = await waiting;
+      expect(await store.blobs.has(digest)).toBe(bytes.length);
+    }
+    expect(await readdir(join(root, "partial"))).toEqual([]);
   });
 });
 
