@@ -6,6 +6,7 @@ import { proxyFromEnvironment } from "../registry/settings.ts";
 import { Store } from "../store/store.ts";
 import { defaultStoreRoot } from "../store/store-root.ts";
 import type { Journal } from "./journal.ts";
+import { Resources } from "./resources.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,7 +23,7 @@ export interface Session extends AsyncDisposable {
   /** Stops every stage. */
   readonly signal: AbortSignal;
   /** What a stage opened and a later one still uses; it ends with the session. */
-  readonly resources: AsyncDisposableStack;
+  readonly resources: Resources;
 }
 
 /** Opens the store and a registry client, as the configuration has them. Raises what opening the store raises. */
@@ -32,28 +33,32 @@ export async function openSession(
   journal: Journal,
   signal: AbortSignal,
 ): Promise<Session> {
-  await using opening = new AsyncDisposableStack();
-  const store = opening.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
-  const temporaryPath = (): Promise<string> => store.temporaryPath();
-  const memo = opening.use(await DigestMemo.load(store.path("file-digests"), { temporaryPath }));
-  const client = opening.use(
-    createRegistryClient({
-      registries: config.registries,
-      credentials: dockerCredentials(env),
-      proxy: proxyFromEnvironment(env),
+  const resources = new Resources();
+  try {
+    const store = resources.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
+    const memo = resources.use(await DigestMemo.load(store.path("file-digests")));
+    const client = resources.use(
+      createRegistryClient({
+        registries: config.registries,
+        credentials: dockerCredentials(env),
+        proxy: proxyFromEnvironment(env),
+        signal,
+      }),
+    );
+    const close = (): Promise<void> => resources[Symbol.asyncDispose]();
+    return {
+      store,
+      client,
+      config,
+      memo,
+      env,
+      journal,
       signal,
-    }),
-  );
-  const resources = opening.move();
-  return {
-    store,
-    client,
-    config,
-    memo,
-    env,
-    journal,
-    signal,
-    resources,
-    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
-  };
+      resources,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await resources[Symbol.asyncDispose]();
+    throw error;
+  }
 }
