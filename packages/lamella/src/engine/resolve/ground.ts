@@ -44,7 +44,7 @@ export function prepareGround(
   const owner = added ? { uid: added.uid, gid: added.gid } : { uid: 0, gid: 0 };
   const accounts = added?.entries ?? [];
   let outline = withEntries(base, accounts);
-  const venv = prefix?.entries ?? [];
+  const venv = withoutDirectoriesOf(outline, prefix?.entries ?? []);
   const folders = newDirectories(outline, workdirs, owner);
   outline = withEntries(outline, [...venv, ...folders]);
   return {
@@ -53,6 +53,11 @@ export function prepareGround(
     outlineDigest: sha256(JSON.stringify(encodeOutline(outline))),
     owner,
   };
+}
+
+/** The base's directories stay as they are: a virtual environment names those above it as root's, 0755. */
+function withoutDirectoriesOf(outline: Outline, entries: readonly FileEntry[]): FileEntry[] {
+  return entries.filter(({ kind, path }) => kind !== "directory" || !outline.directories.has(path));
 }
 
 /** The directories that are not there yet, as `WORKDIR` makes them, for the owner. */
