@@ -12,7 +12,8 @@ export interface PlanLinesOptions {
 
 /** A plan for people: what it stands on, the packages, and each layer with whether it has to be made. */
 export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): readonly Line[] {
-  const { platform, base, python, packages, steps, config } = plan;
+  const { platform, base, python, packages, config } = plan;
+  const steps = plan.steps.filter((step) => mayHaveLayer(step, known));
   const env = Object.entries(config.env).map(([name, value]) => `${name}=${value}`);
   return [
     [span(printable(uri), "bold"), span(`  ${platform}`)],
@@ -35,6 +36,11 @@ export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): re
     ),
     [],
   ];
+}
+
+/** Where packages hardly ever overlap, there is no layer; whether they do is known once their wheels are here. */
+function mayHaveLayer({ kind, key }: Step, known: PlanLinesOptions["known"]): boolean {
+  return kind !== "overlaps" || known.get(key)?.layer !== undefined;
 }
 
 function pythonWords({ version, prefix, compiler }: NonNullable<BuildPlan["python"]>): string {
