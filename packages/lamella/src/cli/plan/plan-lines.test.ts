@@ -70,10 +70,9 @@ test("a plan is its base, its packages and its layers, with what would have to b
     "  numpy 2.4.0  18.4 MB  numpy-2.4.0.whl",
     "  six 1.17.0   11.0 kB  six-1.17.0.whl",
     "",
-    "4 layers above the base, 2 of them to make",
+    "3 layers above the base, 2 of them to make",
     "  numpy 2.4.0      18.2 MB  cached",
     "  six 1.17.0\ufffd[2J  ~11.0 kB  to make",
-    "  shared files    no files  cached",
     "  ./src           ~1.83 kB  to make",
     "",
   ]);
