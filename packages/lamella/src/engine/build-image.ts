@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Digest } from "../files/digest.ts";
+import { isItsBase } from "../image/uri.ts";
 import { assemble } from "./assemble.ts";
 import { TagTakenError } from "./error.ts";
 import { rootDocument, type Target } from "./export/target.ts";
@@ -28,7 +29,9 @@ export async function buildImage(
   const { journal } = session;
   const { uri, identifier, tags } = request;
   journal.write({ kind: "started", identifier, uri });
-  const built = await findBuilt(request, target);
+  const built = isItsBase(request.definition)
+    ? await findBaseItself(request, session)
+    : await findBuilt(request, target);
   const { digest, platforms } = built ?? (await build(request, target, session));
   const delivered = platforms.flatMap(({ layers }) => layers);
   return {
@@ -51,6 +54,16 @@ interface Outcome {
   readonly digest: Digest;
   /** Empty when nothing was built. */
   readonly platforms: readonly PlatformResult[];
+}
+
+/** An image that is its base and nothing else: there is nothing to build. Raises RegistryNotFoundError. */
+async function findBaseItself(
+  { base }: ImageRequest,
+  { client, signal }: Session,
+): Promise<Outcome> {
+  const named = base.digest ?? base.tag ?? "latest";
+  const { descriptor } = await client.repository(base).manifest(named, { signal });
+  return { digest: descriptor.digest, platforms: [] };
 }
 
 /** What the image's tags refer to, if it is this image already and for all platforms. */

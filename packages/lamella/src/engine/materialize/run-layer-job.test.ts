@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { writeWheel } from "../../../testing/wheel-writer.ts";
+import { decompressLayer } from "../../oci/decompress.ts";
+import { mediaType } from "../../oci/media-type.ts";
+import { readTar } from "../../oci/tar-reader.ts";
+import { findCompiler } from "../../python/bytecode.ts";
+import { Store } from "../../store/store.ts";
+import { Compilers } from "./compilers.ts";
+import type { LayerJobResult, LocalWheel } from "./layer-job.ts";
+import { type Bench, runLayerJob } from "./run-layer-job.ts";
+
+const target = { python: "3.11", prefix: "/opt/venv", physicalPrefix: "opt/venv" };
+const site = "opt/venv/lib/python3.11/site-packages";
+
+let folder: string;
+let bench: Bench;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lamella-jobs-"));
+  bench = { store: await Store.open(join(folder, "store")), compilers: new Compilers() };
+});
+
+afterAll(async () => {
+  await bench.compilers[Symbol.asyncDispose]();
+  await bench.store[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function wheel(name: string, files: Readonly<Record<string, string>>): Promise<LocalWheel> {
+  const path = await writeWheel(folder, { name, version: "1.0", files });
+  return { name, path, filename: `${name}-1.0-py3-none-any.whl` };
+}
+
+/** The layer's files with their contents. */
+async function filesOf({ layer }: LayerJobResult): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  if (!layer) return files;
+  const tar = decompressLayer(bench.store.blobs.read(layer.digest), mediaType.layerGzip);
+  for await (const entry of readTar(tar)) {
+    if (entry.kind === "file") files.set(entry.path, await text(entry.content));
+  }
+  return files;
+}
+
+test("where two wheels of a layer own a path, the one whose name sorts last has it", async () => {
+  const wheels = [
+    await wheel("zebra", { "shared.py": "owner = 'zebra'\n" }),
+    await wheel("apple", { "shared.py": "owner = 'apple'\n", "apple.py": "" }),
+  ];
+  const files = await filesOf(await runLayerJob({ kind: "wheels", wheels, target }, bench));
+  expect(files.get(`${site}/shared.py`)).toBe("owner = 'zebra'\n");
+  expect(files.has(`${site}/apple.py`)).toBe(true);
+  const reversed = wheels.toReversed();
+  expect(await runLayerJob({ kind: "wheels", wheels: reversed, target }, bench)).toEqual(
+    await runLayerJob({ kind: "wheels", wheels, target }, bench),
+  );
+});
+
+test("the overlaps' layer has the winner's file alone, and says whose it is", async () => {
+  const wheels = [
+    await wheel("pear", { "pkg/shared.py": "owner = 'pear'\n", "pkg/same.py": "same = 1\n" }),
+    await wheel("plum", { "pkg/shared.py": "owner = 'plum'\n", "pkg/same.py": "same = 1\n" }),
+  ];
+  const compiler = await findCompiler({ python: "3.11", env: process.env });
+  const job = { kind: "overlaps", wheels, target, ...(compiler ? { compiler } : {}) } as const;
+  const result = await runLayerJob(job, bench);
+  const files = await filesOf(result);
+  expect(files.get(`${site}/pkg/shared.py`)).toBe("owner = 'plum'\n");
+  const bytecode = compiler ? [`${site}/pkg/__pycache__/shared.${compiler.cacheTag}.pyc`] : [];
+  expect([...files.keys()].sort()).toEqual([`${site}/pkg/shared.py`, ...bytecode].sort());
+  expect(result.warnings).toEqual([
+    `pear and plum both install /${site}/pkg/shared.py; the file of plum is kept.`,
+  ]);
+});
+
+test("wheels that own nothing together have no overlaps' layer", async () => {
+  const wheels = [await wheel("one", { "one.py": "" }), await wheel("two", { "two.py": "" })];
+  expect(await runLayerJob({ kind: "overlaps", wheels, target }, bench)).toEqual({ warnings: [] });
+});
