@@ -7,7 +7,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "quick",
-          include: ["packages/*/src/**/*.test.ts"],
+          include: ["packages/*/src/**/*.test.ts", "bench/*.test.ts"],
           exclude: ["**/*.slow.test.ts", "**/node_modules/**"],
           testTimeout: 30_000,
         },
