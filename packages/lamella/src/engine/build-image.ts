@@ -86,10 +86,11 @@ async function findBuilt(request: ImageRequest, target: Target): Promise<Outcome
 
 async function build(request: ImageRequest, target: Target, session: Session): Promise<Outcome> {
   const { journal, store, signal } = session;
-  const prepared = await resolveImage(request, session);
-  for (const { plan } of prepared) journal.write({ kind: "planned", plan });
   await using pool = new LayerPool(store.root, availableParallelism());
   using _ = stopOnAbort(pool, signal);
+  pool.warm();
+  const prepared = await resolveImage(request, session);
+  for (const { plan } of prepared) journal.write({ kind: "planned", plan });
   const platforms = await Promise.all(
     prepared.map(async (one) => ({
       prepared: one,

@@ -46,6 +46,14 @@ export class LayerPool implements AsyncDisposable {
     this.#size = size;
   }
 
+  /** Starts a thread before there is work for it: that takes a tenth of a second, and something is always to be made. */
+  warm(): void {
+    if (this.#workers.size > 0) return;
+    const worker = this.#spawn();
+    worker.unref();
+    this.#idle.push(worker);
+  }
+
   /** `weight` is the size in bytes of what goes in. Rejects with the job's own error. */
   run(job: LayerJob, weight: number): Promise<LayerJobResult> {
     if (this.#closed) return Promise.reject(this.#closed);
