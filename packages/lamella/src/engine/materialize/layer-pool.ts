@@ -15,6 +15,7 @@ export type JobAnswer =
 interface Waiting {
   readonly job: LayerJob;
   readonly weight: number;
+  readonly begin: () => void;
   readonly settle: PromiseWithResolvers<LayerJobResult>;
 }
 
@@ -54,12 +55,15 @@ export class LayerPool implements AsyncDisposable {
     this.#idle.push(worker);
   }
 
-  /** `weight` is the size in bytes of what goes in. Rejects with the job's own error. */
-  run(job: LayerJob, weight: number): Promise<LayerJobResult> {
+  /**
+   * `weight` is the size in bytes of what goes in; `begin` is called when a thread takes the job. Rejects with the job's
+   * own error.
+   */
+  run(job: LayerJob, weight: number, begin: () => void): Promise<LayerJobResult> {
     if (this.#closed) return Promise.reject(this.#closed);
     const settle = Promise.withResolvers<LayerJobResult>();
     const at = this.#waiting.findIndex((other) => other.weight < weight);
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { job, weight, settle });
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { job, weight, begin, settle });
     this.#dispatch();
     return settle.promise;
   }
@@ -72,6 +76,7 @@ export class LayerPool implements AsyncDisposable {
       const next = this.#waiting.shift() as Waiting;
       this.#running.set(worker, next);
       worker.ref();
+      next.begin();
       worker.postMessage({ job: next.job } satisfies JobRequest);
     }
   }

@@ -1,5 +1,6 @@
 import type { Digest } from "../../files/digest.ts";
 import type { Target } from "../export/target.ts";
+import type { RunningTask } from "../journal.ts";
 import type { Step } from "../plan.ts";
 import type { PreparedPlan } from "../resolve/prepared-plan.ts";
 import type { LayerSource } from "../result.ts";
@@ -52,23 +53,23 @@ async function make(
   workshop: Workshop,
   about: { readonly platform: PreparedPlan["plan"]["platform"] },
 ): Promise<LayerJobResult> {
-  const { pool, session } = workshop;
+  const { pool, session, prepared } = workshop;
   if (step.kind === "inline") {
     return { layer: await storeLayer(session.store, inlineEntries(step.entries)), warnings: [] };
   }
   const job = await layerJob(step, workshop);
-  // Most often nothing overlaps and there is no layer to speak of.
-  if (job.kind === "overlaps") return pool.run(job, weight(step, workshop.prepared));
-  return session.journal.task(
-    "layer",
-    step.title,
-    async (task) => {
-      const result = await pool.run(job, weight(step, workshop.prepared));
-      task.finish("done", result.layer ? { bytes: result.layer.size } : {});
-      return result;
-    },
-    about,
-  );
+  let task: RunningTask | undefined;
+  try {
+    const result = await pool.run(job, weight(step, prepared), () => {
+      // Most often nothing overlaps and there is no layer to speak of.
+      if (job.kind !== "overlaps") task = session.journal.start("layer", step.title, about);
+    });
+    task?.finish("done", result.layer ? { bytes: result.layer.size } : {});
+    return result;
+  } catch (error) {
+    task?.fail(error);
+    throw error;
+  }
 }
 
 type JobStep = Exclude<Step, { readonly kind: "inline" }>;

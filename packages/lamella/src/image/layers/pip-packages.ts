@@ -96,7 +96,7 @@ function requireRequirement(text: string): string {
   refuseCredentials(
     requirement,
     what,
-    "Name a secret in their place, as in https://$TOKEN@host/: its value stays out of definitions, plans and locks.",
+    "Take them out: they are found by the host's address in netrc or the keyring.",
   );
   return requirement;
 }
