@@ -141,8 +141,7 @@ describe.each(engineNames)("%s shows", (name) => {
     expect(before.get("/drop")).toBe("directory 1777 0:0");
     expect(Object.fromEntries(changed)).toEqual({});
     expect(Object.fromEntries(removed)).toEqual({});
-    const isPackages = (path: string): boolean => path.startsWith("/data/opt/venv");
-    expect(Object.fromEntries([...added].filter(([path]) => !isPackages(path)))).toEqual({
+    expect(Object.fromEntries([...added].filter(([path]) => !isOfPackages(path)))).toEqual({
       "/data/apps/v1/main.py": `file 0644 0:0 ${hashOf("print('main')\n")}`,
       "/data/apps/v1/shop": "directory 0755 0:0",
       "/data/apps/v1/shop/__init__.py": `file 0644 0:0 ${hashOf("")}`,
@@ -152,7 +151,7 @@ describe.each(engineNames)("%s shows", (name) => {
       "/drop/note.txt": `file 0644 0:0 ${hashOf("a note\n")}`,
       "/tmp/note.txt": `file 0644 0:0 ${hashOf("a note\n")}`,
     });
-    expect([...added.keys()].filter(isPackages)).toContain(
+    expect([...added.keys()].filter(isOfPackages)).toContain(
       "/data/opt/venv/lib/python3.11/site-packages/alpha.py",
     );
   });
@@ -195,6 +194,10 @@ describe.each(engineNames)("%s shows", (name) => {
     ]);
   });
 });
+
+function isOfPackages(path: string): boolean {
+  return path.startsWith("/data/opt/venv");
+}
 
 function hashOf(text: string): string {
   return sha256(text).slice("sha256:".length);
