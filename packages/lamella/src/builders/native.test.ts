@@ -133,6 +133,18 @@ describe("a build into a registry", () => {
     expect(forced.digest).not.toBe(digest);
   });
 
+  test("holds further tags to the same rule, and refuses what is no tag before anything is sent", async () => {
+    await build(definition(), settings({ tags: ["v2"] }));
+    await writeFile(join(source, "train.py"), "print('newer')\n");
+    const newer = definition();
+    await expect(build(newer, settings({ tags: ["v2"] }))).rejects.toMatchObject({
+      code: "tag-taken",
+    });
+    expect((await build(newer, settings({ tags: ["latest"] }))).tags).toContain("latest");
+    const bad = build(newer, settings({ tags: ["bad tag"] }));
+    await expect(bad).rejects.toMatchObject({ code: "tag-invalid" });
+  });
+
   test("moves the tag 'latest' without being asked twice", async () => {
     const first = await build(definition({ tag: "latest" }), settings());
     await writeFile(join(source, "train.py"), "print('later')\n");

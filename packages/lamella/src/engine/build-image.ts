@@ -3,7 +3,7 @@ import type { Digest } from "../files/digest.ts";
 import { isItsBase } from "../image/uri.ts";
 import { assemble } from "./assemble.ts";
 import { TagTakenError } from "./error.ts";
-import { rootDocument, type Target } from "./export/target.ts";
+import { type ExistingImage, rootDocument, type Target } from "./export/target.ts";
 import type { ImageRequest } from "./image-request.ts";
 import { LayerPool } from "./materialize/layer-pool.ts";
 import { materialize } from "./materialize/materialize.ts";
@@ -19,7 +19,7 @@ const movingTag = "latest";
 /**
  * The pipeline: resolve, materialize, assemble, export. The tags are written last, so an image is at the target whole or
  * not at all. Nothing is built when the image's tag is there for all wanted platforms, unless `force` or `upgrade` asks
- * for it. Raises TagTakenError for an explicit tag that is another image, unless `force` is given.
+ * for it. Raises TagTakenError for a chosen tag that is another image, unless `force` is given; `latest` is meant to move.
  */
 export async function buildImage(
   request: ImageRequest,
@@ -32,6 +32,8 @@ export async function buildImage(
   const built = isItsBase(request.definition)
     ? await findBaseItself(request, session)
     : await findBuilt(request, target);
+  // A lock that is to be held to is looked at, also where the image is there already.
+  if (built && request.options.locked) await resolveImage(request, session);
   const { digest, platforms } = built ?? (await build(request, target, session));
   const delivered = platforms.flatMap(({ layers }) => layers);
   return {
@@ -70,18 +72,28 @@ async function findBaseItself(
 async function findBuilt(request: ImageRequest, target: Target): Promise<Outcome | undefined> {
   const { force, upgrade } = request.options;
   if (force || upgrade || request.tags[0] === movingTag) return undefined;
-  const [own, ...others] = await Promise.all(
+  const found = await Promise.all(
     request.tags.map((tag) => target.existing(tag, request.platforms)),
   );
-  if (!own) return undefined;
-  if (!request.tagIsIdentifier && own.identifier !== request.identifier) {
-    throw new TagTakenError(
-      `${request.uri} is there already, and is another image (${own.digest}).`,
-      "Choose another tag, leave the tag away to get one from the image's content, or overwrite it: --force.",
-    );
-  }
-  const complete = others.every((other) => other?.digest === own.digest);
+  for (const [index, tag] of request.tags.entries()) checkTag(request, tag, index, found[index]);
+  const [own] = found;
+  const complete = own && found.every((one) => one?.digest === own.digest);
   return complete ? { digest: own.digest, platforms: [] } : undefined;
+}
+
+/** A tag that somebody chose keeps what it refers to, unless it is this image. The tag of the identifier can be no other. */
+function checkTag(
+  { identifier, tagIsIdentifier, uri }: ImageRequest,
+  tag: string,
+  index: number,
+  found: ExistingImage | undefined,
+): void {
+  if (!found || found.identifier === identifier || tag === movingTag) return;
+  if (index === 0 && tagIsIdentifier) return;
+  throw new TagTakenError(
+    `${uri.slice(0, uri.lastIndexOf(":"))}:${tag} is there already, and is another image (${found.digest}).`,
+    "Choose another tag, leave the tag away to get one from the image's content, or overwrite it: --force.",
+  );
 }
 
 async function build(request: ImageRequest, target: Target, session: Session): Promise<Outcome> {

@@ -5,6 +5,11 @@ export class TagTakenError extends LamellaError {
   readonly code = "tag-taken";
 }
 
+/** A text that no registry takes as a tag. */
+export class InvalidTagError extends LamellaError {
+  readonly code = "tag-invalid";
+}
+
 /** A push was asked for, and nothing says where to. */
 export class NoRegistryError extends LamellaError {
   readonly code = "registry-missing";

@@ -3,9 +3,10 @@ import type { ImageDefinition } from "../image/definition.ts";
 import { computeIdentifierAsync } from "../image/identifier.ts";
 import { lockPath, readLock } from "../image/lock-file.ts";
 import type { Platform } from "../image/platform.ts";
-import { parseReference, type Reference } from "../image/reference.ts";
+import { isTag, parseReference, type Reference } from "../image/reference.ts";
 import { imageUri, isItsBase } from "../image/uri.ts";
 import { validateDefinition } from "../image/validation.ts";
+import { InvalidTagError } from "./error.ts";
 import { type LockDocument, parseLockDocument } from "./resolve/lock-document.ts";
 import type { Session } from "./session.ts";
 
@@ -40,13 +41,14 @@ export interface ImageRequest {
 
 /**
  * Reads the files and the lock of a definition, afresh. Raises ValidationError with all that is wrong with the files,
- * and InvalidLockError.
+ * InvalidTagError and InvalidLockError.
  */
 export async function requestImage(
   defined: ImageDefinition,
   options: RequestOptions,
   { memo, signal, config }: Pick<Session, "memo" | "signal" | "config">,
 ): Promise<ImageRequest> {
+  for (const tag of options.tags ?? []) checkTag(tag);
   await validateDefinition(defined, signal);
   const definition = withDefaultRegistry(defined, config.defaultRegistry);
   const path = lockPath(definition);
@@ -66,6 +68,14 @@ export async function requestImage(
     ...(lockBytes ? { lock: parseLockDocument(lockBytes, path) } : {}),
     options,
   };
+}
+
+function checkTag(tag: string): void {
+  if (isTag(tag)) return;
+  throw new InvalidTagError(
+    `${JSON.stringify(tag.slice(0, 200))} cannot be a tag.`,
+    "A tag has up to 128 letters, digits, '_', '.' and '-', and does not begin with '.' or '-'.",
+  );
 }
 
 /** Images that name no registry go to the configured one, if there is one. */

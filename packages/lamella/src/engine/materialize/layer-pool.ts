@@ -1,11 +1,10 @@
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { LamellaError } from "../../error.ts";
 import type { LayerJob, LayerJobResult } from "./layer-job.ts";
 
-/** What the pool sends to a worker. */
-export interface JobRequest {
-  readonly job: LayerJob;
-}
+/** What the pool sends to a worker: a job, or that there will be no more. */
+export type JobRequest = { readonly job: LayerJob } | { readonly end: true };
 
 /** What a worker answers: the result, or the error as structured clone keeps it, with what makes it ours. */
 export type JobAnswer =
@@ -112,11 +111,23 @@ export class LayerPool implements AsyncDisposable {
     if (!this.#closed) this.#dispatch();
   }
 
-  /** Stops every thread at once; jobs that have not finished are rejected. */
+  /** Ends idle threads, and stops those that are at work: their jobs are rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = new Error("The build was stopped.");
+    this.#closed ??= new Error("The build was stopped.");
     for (const { settle } of this.#waiting.splice(0)) settle.reject(this.#closed);
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+    await Promise.all([...this.#workers].map((worker) => this.#end(worker)));
+  }
+
+  /** A thread that is idle ends by itself: to terminate one that is only just starting can crash the process. */
+  async #end(worker: Worker): Promise<void> {
+    if (this.#running.has(worker)) {
+      await worker.terminate();
+      return;
+    }
+    const exited = once(worker, "exit");
+    worker.ref();
+    worker.postMessage({ end: true } satisfies JobRequest);
+    await exited;
   }
 }
 

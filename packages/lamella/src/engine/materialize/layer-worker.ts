@@ -9,8 +9,12 @@ import { runLayerJob } from "./run-layer-job.ts";
 const { storeRoot } = workerData as { readonly storeRoot: string };
 const bench = { store: await Store.open(storeRoot), compilers: new Compilers() };
 
-parentPort?.on("message", ({ job }: JobRequest) => {
-  runLayerJob(job, bench).then(
+parentPort?.on("message", (request: JobRequest) => {
+  if ("end" in request) {
+    void end();
+    return;
+  }
+  runLayerJob(request.job, bench).then(
     (result) => answer({ ok: true, result }),
     (error: unknown) =>
       answer(
@@ -23,4 +27,11 @@ parentPort?.on("message", ({ job }: JobRequest) => {
 
 function answer(message: JobAnswer): void {
   parentPort?.postMessage(message);
+}
+
+/** Nothing keeps the thread then. */
+async function end(): Promise<void> {
+  await bench.compilers[Symbol.asyncDispose]();
+  await bench.store[Symbol.asyncDispose]();
+  parentPort?.close();
 }
