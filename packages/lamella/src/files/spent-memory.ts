@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** Bytes of a thread's buffers that may be waiting for collection. */
-const tolerated = 8 * 1024 * 1024;
+const tolerated = 16 * 1024 * 1024;
 
 let collect: (() => void) | undefined;
 let spent = 0;
