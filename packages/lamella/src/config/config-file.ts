@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { type Document, isNode, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
 import type { ConfigWarning, PythonIndexConfig, RegistryConfig, SettingSource } from "./config.ts";
 import { ConfigFileError } from "./error.ts";
@@ -80,7 +80,7 @@ export function parseConfigFile(source: string, place: ConfigFilePlace): ConfigF
     throw new ConfigFileError(
       yaml.position(path),
       `${path.length === 0 ? "the file" : `'${path.join(".")}'`} ${explain(issue)}.`,
-      "Correct the value; `lamella --help` shows an example of the file.",
+      "Correct the value; `lamella base bootstrap --help` shows an example of the file.",
     );
   }
   const section = parsed.data?.lamella ?? {};
@@ -166,6 +166,20 @@ class YamlFile {
     return this.#at(this.#document.contents?.range[0] ?? 0);
   }
 
+  /** Of a key, which stands in the mapping at a path. */
+  keyPosition(
+    path: readonly PropertyKey[],
+    key: string,
+  ): { file: string; line: number; column: number } {
+    const mapping: unknown = this.#document.getIn(path, true);
+    const pair = isMap(mapping)
+      ? mapping.items.find(({ key: node }) => isScalar(node) && String(node.value) === key)
+      : undefined;
+    // A key that an alias or a merge brought in stands elsewhere.
+    if (!isScalar(pair?.key) || !pair.key.range) return this.position([...path, key]);
+    return this.#at(pair.key.range[0]);
+  }
+
   #at(offset: number): { file: string; line: number; column: number } {
     const { line, col } = this.#lines.linePos(offset);
     return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
@@ -182,7 +196,7 @@ function removeUnknownKeys(data: unknown, yaml: YamlFile): ConfigWarning[] {
     for (const key of issue.keys) {
       const near = nearestName(key, knownKeys(issue.path));
       warnings.push({
-        ...yaml.position([...issue.path, key]),
+        ...yaml.keyPosition(issue.path, key),
         message: `unknown setting '${[...issue.path, key].join(".")}'${near === undefined ? "" : `; did you mean '${near}'?`}`,
       });
       delete parent[key];

@@ -97,13 +97,19 @@ describe("loadConfig", () => {
         "  registries:",
         "    docker.io: { miror: localhost:5000, plainHttp: true }",
         "  python: { zzz: 1 }",
+        "  regitsries:",
+        "    docker.io: {}",
         "unknownToUs: { mirror: 1 }",
       ].join("\n"),
     );
-    expect(config.warnings.map(({ line, message }) => `${line} ${message}`).sort()).toEqual([
-      "2 unknown setting 'lamella.registry'",
-      "4 unknown setting 'lamella.registries.docker.io.miror'; did you mean 'mirror'?",
-      "5 unknown setting 'lamella.python.zzz'",
+    const told = config.warnings.map(
+      ({ line, column, message }) => `${line}:${column} ${message}`,
+    );
+    expect(told.sort()).toEqual([
+      "2:3 unknown setting 'lamella.registry'",
+      "4:18 unknown setting 'lamella.registries.docker.io.miror'; did you mean 'mirror'?",
+      "5:13 unknown setting 'lamella.python.zzz'",
+      "6:3 unknown setting 'lamella.regitsries'; did you mean 'registries'?",
     ]);
     expect(config.registries).toEqual({ "docker.io": { plainHttp: true } });
   });
