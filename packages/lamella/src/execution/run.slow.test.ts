@@ -119,7 +119,7 @@ describe.each<[string, Runtime]>([
 
   test("it has the image's environment and directory, and the caller's on top", async () => {
     const config = { Env: ["A=image", "B=image", "LD_X=1"], WorkingDir: "/work" };
-    const script = 'echo "$A $B $LD_X $HOME $PATH"; pwd; cat /proc/1/comm';
+    const script = 'echo "$A $B $LD_X $HOME $PATH"; pwd; cat /proc/$$/comm';
     const { out } = await shell(script, {
       config,
       env: { B: "a 'caller'" },
@@ -251,6 +251,29 @@ describe.each<[string, Runtime]>([
       code: 5,
       stdout: "33 44\r\n",
     });
+  });
+
+  test("Ctrl-C on a terminal ends a command that does not handle it", async () => {
+    const program = new URL("./testdata/run-process.ts", import.meta.url).pathname;
+    const python = [
+      "import os, pty, sys, time",
+      "pid, fd = pty.fork()",
+      "if pid == 0: os.execv(sys.argv[1], sys.argv[1:])",
+      "while b'started' not in os.read(fd, 4096): pass",
+      "for _ in range(3):",
+      "    time.sleep(0.3)",
+      "    try: os.write(fd, b'\\x03')",
+      "    except OSError: break",
+      "try:",
+      "    while os.read(fd, 4096): pass",
+      "except OSError: pass",
+      "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))",
+    ].join("\n");
+    const inside = "echo started; exec sleep 60";
+    const args = [process.execPath, program, store.root, JSON.stringify(runtime), inside];
+    const ended = await run("python3", ["-c", python, ...args]).catch((error: unknown) => error);
+    // Without a container runtime the command is the first of its namespace, and only the third ends it.
+    expect(ended).toMatchObject({ code: runtime.kind === "oci" ? 130 : 137 });
   });
 });
 

@@ -47,7 +47,7 @@ export interface RunImageOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Signals of this process that the command gets, as long as it runs. The third SIGINT or SIGTERM ends it for good, as
-   * in Docker: as the first process of its namespace it may well ignore them.
+   * in Docker: it may well ignore them. On a terminal of its own it gets Ctrl-C from that, and this process does not.
    */
   readonly forwardSignals?: readonly NodeJS.Signals[] | undefined;
   /** The runtime to use; by default the first that works. */

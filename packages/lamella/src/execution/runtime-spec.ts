@@ -87,7 +87,10 @@ export function runtimeSpec({
     root: { path: rootfs, readonly: false },
     mounts: [...mounts, ...more],
     linux: {
-      namespaces: [{ type: "pid" }, { type: "ipc" }, { type: "mount" }],
+      // Process ids are those of the enclosure, whose first process is the runtime. So the command is not the first of
+      // its namespace, which would ignore Ctrl-C and SIGTERM unless it handles them, and the runtime, as with
+      // `docker run --init`, buries its orphans. See enclosure.ts.
+      namespaces: [{ type: "ipc" }, { type: "mount" }],
       cgroupsPath,
       resources: { devices: [{ allow: false, access: "rwm" }] },
       maskedPaths,
