@@ -31,7 +31,12 @@ EXAMPLES
 
   // image.ts
   import { Image } from "lamella";
-  export default Image.fromDebianBase({ pythonVersion: "3.12", registry: "ghcr.io/acme", name: "trainer" })
+  export default Image.fromDebianBase({
+    pythonVersion: "3.12",
+    installFlyte: false,
+    registry: "ghcr.io/acme",
+    name: "trainer",
+  })
     .withPipPackages("torch", "pandas")
     .withSourceFolder("./src", "/app");
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -11,6 +11,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lamella-cli-"));
+  await chmod(folder, 0o755);
   const image = 'import { Image } from "lamella";\n';
   await writeFile(
     join(folder, "image.ts"),
@@ -32,20 +33,29 @@ interface Ended {
   readonly stderr: string;
 }
 
-function start(inputs: readonly string[], env: Readonly<Record<string, string>> = {}) {
+/** A user without rights, by custom. */
+const nobody = 65534;
+
+function start(
+  inputs: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  uid?: number,
+) {
   const { PATH = "" } = process.env;
   return spawn(process.execPath, [bin, ...inputs], {
     cwd: folder,
     env: { PATH, HOME: folder, LAMELLA_HOME: join(folder, "home"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
+    ...(uid !== undefined && { uid, gid: uid }),
   });
 }
 
 async function lamella(
   inputs: readonly string[],
   env?: Readonly<Record<string, string>>,
+  uid?: number,
 ): Promise<Ended> {
-  const child = start(inputs, env);
+  const child = start(inputs, env, uid);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -77,6 +87,27 @@ test.each([["--help"], ["build", "--help"], ["run", "--help"], ["base", "bootstr
     expect(code).toBe(0);
     expect(stdout).toMatch(/\nEXAMPLES\n {2}lamella /);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
+  },
+);
+
+test("the definition that the help shows works as it stands", async () => {
+  const { stdout } = await lamella(["--help"]);
+  const [, example = ""] = /^ *\/\/ image\.ts\n([\s\S]*?;)\n\n/m.exec(stdout) ?? [];
+  await writeFile(join(folder, "shown.ts"), example);
+  await mkdir(join(folder, "src"), { recursive: true });
+  const { code, stdout: printed, stderr } = await lamella(["id", "shown.ts"]);
+  expect(stderr).toBe("");
+  expect(printed).toMatch(/\tghcr\.io\/acme\/trainer:/);
+  expect(code).toBe(0);
+});
+
+test.runIf(process.geteuid?.() === 0)(
+  "run says that it needs root before anything is fetched or unpacked",
+  async () => {
+    const { code, stdout, stderr } = await lamella(["run", "image.ts", "--", "true"], {}, nobody);
+    expect(stderr).toMatch(/^error: Only root can run containers/);
+    expect(stdout).toBe("");
+    expect(code).toBe(1);
   },
 );
 

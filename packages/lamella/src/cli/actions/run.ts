@@ -5,6 +5,7 @@ import { fetchLayers } from "../../engine/run/fetch-layers.ts";
 import { type LocatedImage, locateImage } from "../../engine/run/locate-image.ts";
 import { openSession, type Session } from "../../engine/session.ts";
 import { runImage } from "../../execution/run.ts";
+import { requireRoot } from "../../execution/runtime.ts";
 import { unpackSnapshots } from "../../execution/snapshot.ts";
 import { type Platform, parsePlatform } from "../../image/platform.ts";
 import { parseReference } from "../../image/reference.ts";
@@ -31,6 +32,8 @@ export async function runAction(
   ...command: readonly string[]
 ): Promise<void> {
   const { env, signal, interruptions } = this;
+  // Layers are unpacked with their owners, which only root can do: said before anything is fetched for it.
+  requireRoot();
   const config = await loadSettings(this, flags.config);
   const wanted = await findTarget(target, this);
   let show: ((event: BuildEvent) => void) | undefined;
