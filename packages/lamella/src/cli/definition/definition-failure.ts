@@ -91,7 +91,7 @@ const instead: readonly (readonly [RegExp, string])[] = [
 ];
 
 function unstrippableFile(error: Error, file: string, reader: Reader): DefinitionFileError {
-  const where = { file, ...headLine(error) };
+  const where = { file, ...mistakeIn(file, error, error.message) };
   const unsupported = "code" in error && error.code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX";
   const advice = instead.find(([sign]) => sign.test(error.message))?.[1];
   return new DefinitionFileError(
@@ -109,10 +109,20 @@ function headLine(error: Error): { readonly line?: number; readonly column?: num
   return line === undefined ? {} : { line: Number(line), column: (marks ?? "").length + 1 };
 }
 
+/** Where a parser stopped. For what is missing at a file's end it names no line: that is the last one with anything. */
+function mistakeIn(file: string, report: Error, message: string): Partial<SourcePosition> {
+  const head = headLine(report);
+  if (head.line !== undefined || !/<eof>|end of input/.test(message)) return head;
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  return { line: lines.length, column: (lines.at(-1) ?? "").length + 1 };
+}
+
 /** The position at the head of a stack, where Node names the file too. */
 function headPosition(error: Error): SourcePosition | undefined {
   const [, name] = /^((?:file:\/\/)?\/[^\n]*):\d+\n/.exec(error.stack ?? "") ?? [];
-  return name === undefined ? undefined : { file: toPath(name), ...headLine(error) };
+  if (name === undefined) return undefined;
+  const file = toPath(name);
+  return { file, ...mistakeIn(file, error, error.message) };
 }
 
 /**
@@ -132,7 +142,8 @@ function checkedPosition({ sources }: ModuleRecord): SourcePosition | undefined 
     if (status === 0) continue;
     const report = new Error("the report of the check");
     report.stack = stderr;
-    return { file: fileURLToPath(url), ...headLine(report) };
+    const file = fileURLToPath(url);
+    return { file, ...mistakeIn(file, report, stderr) };
   }
   return undefined;
 }

@@ -219,6 +219,18 @@ describe("what is wrong is named with file and line", () => {
       "",
     ],
     [
+      "a bracket that is never closed",
+      { "open.ts": `${esm}\nexport default Image.fromBase("debian"\n\n` },
+      "open.ts:3:39: Expected ',', got '<eof>'.",
+      "",
+    ],
+    [
+      "a bracket that is never closed, in JavaScript",
+      { "open.mjs": `${esm}\nexport default Image.fromBase("debian", {\n` },
+      "open.mjs:3:42: Unexpected end of input.",
+      "",
+    ],
+    [
       "a name that is declared twice",
       { "twice.ts": "const a = 1;\nexport const b = 1;\nconst a = 2;" },
       "twice.ts:3:7: Identifier 'a' has already been declared.",
