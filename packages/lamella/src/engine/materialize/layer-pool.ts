@@ -89,7 +89,8 @@ export class LayerPool implements AsyncDisposable {
     worker.on("message", (answer: JobAnswer) => {
       const finished = this.#running.get(worker);
       this.#running.delete(worker);
-      worker.unref();
+      // One that is being stopped, and whose answer came in between, holds the process until it has ended.
+      if (!this.#closed) worker.unref();
       this.#idle.push(worker);
       this.#dispatch();
       if (answer.ok) finished?.settle.resolve(answer.result);
