@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { PythonVersionError } from "./error.ts";
-import { projectPythonVersion } from "./python-version.ts";
+import { projectPythonVersion, requirePythonVersion } from "./python-version.ts";
 
 let top: string;
 let root: string;
@@ -86,4 +86,15 @@ test.each([
   await writeFile(join(root, "pyproject.toml"), text);
   expect(() => projectPythonVersion(root)).toThrow(PythonVersionError);
   expect(() => projectPythonVersion(root)).toThrow(message);
+});
+
+test.each([
+  ["2.7", 'such as "3.12"'],
+  ["4.0", 'such as "3.12"'],
+  [3.1, "Write the minor version as text"],
+  ["3.12.4", "Write the minor version as text"],
+])("the version %j is refused, with a hint at what is wrong with it", (value, hint) => {
+  const refused = (): string => requirePythonVersion(value, "pythonVersion");
+  expect(refused).toThrow(PythonVersionError);
+  expect(refused).toThrow(expect.objectContaining({ hint: expect.stringContaining(hint) }));
 });

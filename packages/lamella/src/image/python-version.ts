@@ -18,6 +18,13 @@ const releases = Array.from({ length: 100 }, (_, minor) => [
 /** Checks a Python minor version: `3.12`. `what` is the call and option. Raises {@link PythonVersionError}. */
 export function requirePythonVersion(value: unknown, what: string): string {
   if (typeof value === "string" && /^3\.(0|[1-9]\d?)$/.test(value)) return value;
+  // Of the right form, and not a Python 3: how it is written is not what is wrong.
+  if (typeof value === "string" && /^\d+\.\d+$/.test(value)) {
+    throw new PythonVersionError(
+      `${what} is ${show(value)}, and images have a Python 3.`,
+      'Name a minor version of Python 3, such as "3.12".',
+    );
+  }
   throw new PythonVersionError(
     `${what} is ${show(value)}.`,
     'Write the minor version as text: "3.12" (as a number, 3.10 would be 3.1). The patch release is the base\'s.',
