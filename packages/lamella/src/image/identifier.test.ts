@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DigestMemo } from "../files/digest-memo.ts";
+import { MissingFileError } from "../files/error.ts";
 import type { ImageDefinition } from "./definition.ts";
 import { withDefinitionRoot } from "./definition-root.ts";
 import { DefinitionError } from "./error.ts";
@@ -298,4 +299,17 @@ test("a kind that is not known is refused", () => {
   expect(() => computeIdentifier({ ...definition, layers })).toThrow(DefinitionError);
   const base = { kind: "dockerfile" } as never;
   expect(() => computeIdentifier({ ...definition, base })).toThrow(DefinitionError);
+});
+
+test("a source folder that is not there, or is a file, is told with the call that names it", async () => {
+  await writeFile(join(folder, "file"), "");
+  const base = withDefinitionRoot(folder, () => Image.fromBase("debian", { name: "x" }));
+  const { definition } = base.withSourceFolder("./src");
+  expect(() => computeIdentifier(definition)).toThrow(MissingFileError);
+  expect(() => computeIdentifier(definition)).toThrow(
+    `withSourceFolder("./src"): There is no ${join(folder, "src")}.`,
+  );
+  expect(() => computeIdentifier(base.withSourceFolder("file").definition)).toThrow(
+    `withSourceFolder("file"): ${join(folder, "file")} is not a folder.`,
+  );
 });

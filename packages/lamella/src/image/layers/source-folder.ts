@@ -1,16 +1,17 @@
 import { basename } from "node:path";
 import { LamellaError } from "../../error.ts";
 import type { CanonicalValue } from "../../files/canonical.ts";
+import { FileKindError, MissingFileError } from "../../files/error.ts";
 import { defaultIgnoreRules } from "../../files/ignore.ts";
 import type { SlicedWork } from "../../files/sliced-work.ts";
-import { treeWork } from "../../files/tree.ts";
+import { type FileTree, treeWork } from "../../files/tree.ts";
 import { walk } from "../../files/walk.ts";
 import { requireBoolean, requireOptions, requirePath, show } from "../argument.ts";
 import { DefinitionError, type Problem } from "../error.ts";
 import { normalizeImagePath, requireImagePath } from "../image-path.ts";
 import { present } from "../present.ts";
 import { type LayerContext, onThisMachine } from "./layer-context.ts";
-import { worldProblems } from "./world.ts";
+import { relativePathsHint, worldProblems } from "./world.ts";
 
 /** Options of {@link Image.withSourceFolder}. */
 export interface SourceFolderOptions {
@@ -78,9 +79,24 @@ export function* encodeSourceFolder(
   layer: SourceFolderLayer,
   context: LayerContext,
 ): SlicedWork<CanonicalValue> {
-  const { memo } = context;
-  const tree = yield* treeWork(onThisMachine(context, layer.source), { memo });
+  const tree = yield* sourceTree(layer, context);
   return { destination: folderDestination(layer), tree: tree.digest };
+}
+
+/** The folder's files. An error about the folder itself names the call that wants it. */
+function* sourceTree(layer: SourceFolderLayer, context: LayerContext): SlicedWork<FileTree> {
+  try {
+    return yield* treeWork(onThisMachine(context, layer.source), { memo: context.memo });
+  } catch (error) {
+    const who = `${call}(${show(layer.source)})`;
+    if (error instanceof MissingFileError) {
+      throw new MissingFileError(`${who}: ${error.message}`, relativePathsHint, { cause: error });
+    }
+    if (error instanceof FileKindError) {
+      throw new FileKindError(`${who}: ${error.message}`, error.hint, { cause: error });
+    }
+    throw error;
+  }
 }
 
 export function* sourceFolderProblems(

@@ -1,6 +1,10 @@
 import { accessSync, constants, statSync } from "node:fs";
 import type { Problem } from "../error.ts";
 
+/** What to look at when a path leads nowhere. */
+export const relativePathsHint =
+  "Paths are relative to the definition file's folder; in a program, to its working directory.";
+
 /** Whether there is a folder at the path, or a link to one. */
 export function isFolder(path: string): boolean {
   return kindAt(path) === "folder";
@@ -20,7 +24,7 @@ export function worldProblems(
     return [
       {
         message: `${who} ${path}, which is not there.`,
-        hint: "Paths are relative to the definition file's folder; in a program, to its working directory.",
+        hint: relativePathsHint,
       },
     ];
   }
