@@ -112,6 +112,18 @@ test.runIf(process.geteuid?.() === 0)(
 );
 
 test.each([
+  ["missing/built.json", /no such file/],
+  [".", /it is a folder/],
+])("a metadata file %s is refused before anything is built", async (path, why) => {
+  const { code, stdout, stderr } = await lamella(["build", "image.ts", "--metadata-file", path]);
+  expect(stderr).toMatch(/^error: Cannot write the metadata file /);
+  expect(stderr).toMatch(why);
+  expect(stderr).toMatch(/Nothing was built\./);
+  expect(stdout).toBe("");
+  expect(code).toBe(1);
+});
+
+test.each([
   [["biuld", "image.ts"], /Did you mean build\?/],
   [["build", "image.ts", "--forse"], /did you mean --force/],
   [["build", "image.ts", "--progress", "loud"], /auto\|tty\|plain\|json\|quiet/],

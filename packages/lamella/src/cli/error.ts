@@ -50,7 +50,7 @@ export class ImageNotFoundError extends LamellaError {
   readonly code = "image-not-found";
 }
 
-/** The images are built, and the file that should say so cannot be written. */
+/** The file that should say what was built cannot be written. */
 export class MetadataFileError extends LamellaError {
   readonly code = "metadata-file";
 }

@@ -1,5 +1,6 @@
-import { rename, rm, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { BuildOptions } from "../../builders/builder.ts";
 import { build } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
@@ -32,6 +33,9 @@ export async function buildAction(
 ): Promise<void> {
   checkTogether(flags);
   const definition = await parseDefinitionArgument(file, this.cwd);
+  const metadataFile =
+    flags.metadataFile === undefined ? undefined : resolve(this.cwd, flags.metadataFile);
+  if (metadataFile !== undefined) await checkMetadataFile(metadataFile);
   const config = await loadSettings(this, flags.config);
   const images = await loadDefinition(definition, this);
   const options = { ...buildOptions(flags, this.cwd), config, signal: this.signal };
@@ -39,9 +43,7 @@ export async function buildAction(
   for (const exported of images) {
     built.push({ export: exported.name, ...(await buildShown(exported, options, flags, this)) });
   }
-  if (flags.metadataFile !== undefined) {
-    await writeMetadata(resolve(this.cwd, flags.metadataFile), built);
-  }
+  if (metadataFile !== undefined) await writeMetadata(metadataFile, built);
 }
 
 /** An entry of the metadata file. */
@@ -97,6 +99,18 @@ async function buildShown(
   }
 }
 
+/** Whether the file can be written, asked before a build that takes long and pushes. */
+async function checkMetadataFile(path: string): Promise<void> {
+  const hint = "Nothing was built. Name a file in a folder that exists and can be written.";
+  try {
+    await access(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw metadataFileError(path, error, hint);
+  }
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory()) throw metadataFileError(path, new Error("it is a folder"), hint);
+}
+
 /** Writes what was built; the file is there whole or not at all. */
 async function writeMetadata(path: string, images: readonly BuiltImage[]): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
@@ -105,10 +119,12 @@ async function writeMetadata(path: string, images: readonly BuiltImage[]): Promi
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new MetadataFileError(
-      `Cannot write the metadata file ${path}: ${error instanceof Error ? error.message : String(error)}.`,
-      "The images are built. Name a file in a folder that exists and can be written.",
-      { cause: error },
-    );
+    const hint = "The images are built. Name a file in a folder that exists and can be written.";
+    throw metadataFileError(path, error, hint);
   }
+}
+
+function metadataFileError(path: string, cause: unknown, hint: string): MetadataFileError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new MetadataFileError(`Cannot write the metadata file ${path}: ${why}.`, hint, { cause });
 }
