@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { BuildOptions } from "../../builders/builder.ts";
 import { build } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
+import type { Image } from "../../image/image.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
@@ -87,6 +88,7 @@ async function buildShown(
     stdout: process.stdout,
     stderr: process.stderr,
     env,
+    staysLocal: staysLocal(image, options),
   });
   const building = build(image, options);
   for await (const event of building) renderer.event(event);
@@ -97,6 +99,11 @@ async function buildShown(
     signal.throwIfAborted();
     throw error;
   }
+}
+
+/** Whether nothing says where to, beside the local store. */
+function staysLocal({ registry }: Image, { output, config }: BuildOptions): boolean {
+  return (output ?? registry ?? config?.defaultRegistry) === undefined;
 }
 
 /** Whether the file can be written, asked before a build that takes long and pushes. */

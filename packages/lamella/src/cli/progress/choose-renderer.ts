@@ -3,6 +3,7 @@ import { plainRenderer } from "./plain.ts";
 import { quietRenderer } from "./quiet.ts";
 import type { ProgressRenderer, RenderTarget } from "./renderer.ts";
 import { ttyRenderer } from "./tty.ts";
+import { withoutPushes } from "./without-pushes.ts";
 
 export const progressModes = ["auto", "tty", "plain", "json", "quiet"] as const;
 export type ProgressMode = (typeof progressModes)[number];
@@ -11,16 +12,20 @@ export type ProgressMode = (typeof progressModes)[number];
 export function chooseRenderer(mode: ProgressMode, target: RenderTarget): ProgressRenderer {
   switch (mode) {
     case "auto":
-      return isLive(target) ? ttyRenderer(target) : plainRenderer(target);
+      return chooseRenderer(isLive(target) ? "tty" : "plain", target);
     case "tty":
-      return ttyRenderer(target);
+      return forPeople(ttyRenderer(target), target);
     case "plain":
-      return plainRenderer(target);
+      return forPeople(plainRenderer(target), target);
     case "json":
       return jsonRenderer(target);
     case "quiet":
       return quietRenderer(target);
   }
+}
+
+function forPeople(renderer: ProgressRenderer, { staysLocal }: RenderTarget): ProgressRenderer {
+  return staysLocal ? withoutPushes(renderer) : renderer;
 }
 
 function isLive({ stderr, env }: RenderTarget): boolean {

@@ -132,6 +132,24 @@ describe("plain lines", () => {
     expect(stdout.split("\n").slice(0, 2)).toEqual([buildResult().uri, buildResult().digest]);
   });
 
+  test.each(["plain", "tty"] as const)("of %s tell of no push where nothing is pushed", (mode) => {
+    const events: readonly BuildEvent[] = [
+      ...smallBuild,
+      { at: 600, kind: "task-started", task: { id: 3, kind: "push", name: "six 1.17.0" } },
+      { at: 610, kind: "task-finished", id: 3, outcome: "exists" },
+      { at: 620, kind: "finished", result: buildResult() },
+    ];
+    const told = (staysLocal: boolean): string => {
+      const stderr = mode === "tty" ? new TerminalScreen(80, 24) : pipe();
+      using renderer = chooseRenderer(mode, { stdout: pipe(), stderr, env: {}, staysLocal });
+      for (const event of events) renderer.event(event);
+      return stderr.text;
+    };
+    expect(told(false)).toMatch(/push +six 1\.17\.0 · there already/);
+    expect(told(true)).not.toContain("push");
+    expect(told(true)).toContain("fetch");
+  });
+
   test("are what auto chooses where there is no terminal", () => {
     expect(rendered("auto", smallBuild)).toEqual(rendered("plain", smallBuild));
   });

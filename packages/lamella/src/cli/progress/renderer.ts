@@ -6,6 +6,8 @@ export interface RenderTarget {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: NodeJS.ProcessEnv;
+  /** Whether the image stays in the local store: then people are not told of pushes, which move nothing. */
+  readonly staysLocal?: boolean;
 }
 
 /** Shows a build to somebody, event by event. Disposing ends it whether or not the build has ended. */
