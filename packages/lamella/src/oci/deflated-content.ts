@@ -38,7 +38,7 @@ export async function readDeflated(
     content.data instanceof Uint8Array ? content.data : await gather(path, content, content.data());
   const inflated = inflate(path, content, deflated);
   if (crc32(inflated) !== content.crc32) {
-    throw mismatch(path, "its CRC-32 is another");
+    throw new ContentMismatchError(path, "its CRC-32 is another");
   }
   await receiver.compressed(deflated);
   receiver.inflated(inflated);
@@ -61,26 +61,32 @@ export async function gather(
     parts.push(chunk);
   }
   if (length !== announced.compressedSize) {
-    throw mismatch(path, `its data does not have ${announced.compressedSize} bytes`);
+    throw new ContentMismatchError(
+      path,
+      `its data does not have ${announced.compressedSize} bytes`,
+    );
   }
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length);
 }
 
 function inflate(path: string, content: DeflatedContent, deflated: Uint8Array): Uint8Array {
   if (deflated.length !== content.compressedSize) {
-    throw mismatch(path, `its data does not have ${content.compressedSize} bytes`);
+    throw new ContentMismatchError(path, `its data does not have ${content.compressedSize} bytes`);
   }
   let result: ReturnType<typeof inflateRawSyncWithInfo>;
   try {
     result = inflateRawSyncWithInfo(deflated, content.size);
   } catch (error) {
-    throw isZlibError(error) ? mismatch(path, "it does not inflate", error) : error;
+    throw isZlibError(error) ? doesNotInflate(path, error) : error;
   }
   if (result.buffer.length !== content.size) {
-    throw mismatch(path, `it has ${result.buffer.length} bytes and not ${content.size}`);
+    throw new ContentMismatchError(
+      path,
+      `it has ${result.buffer.length} bytes and not ${content.size}`,
+    );
   }
   if (result.engine.bytesWritten !== content.compressedSize) {
-    throw mismatch(path, "its deflate stream ends early");
+    throw new ContentMismatchError(path, "its deflate stream ends early");
   }
   return result.buffer;
 }
@@ -116,7 +122,10 @@ async function stream(
     for await (const chunk of chunksOf(content.data)) {
       compressedSize += chunk.length;
       if (compressedSize > content.compressedSize) {
-        throw mismatch(path, `its data has more than ${content.compressedSize} bytes`);
+        throw new ContentMismatchError(
+          path,
+          `its data has more than ${content.compressedSize} bytes`,
+        );
       }
       await receiver.compressed(chunk);
       yield chunk;
@@ -127,7 +136,7 @@ async function stream(
     for await (const chunk of inflated) {
       size += chunk.length;
       if (size > content.size) {
-        throw mismatch(path, `it has more than ${content.size} bytes`);
+        throw new ContentMismatchError(path, `it has more than ${content.size} bytes`);
       }
       crc = crc32(chunk, crc);
       receiver.inflated(chunk);
@@ -141,19 +150,22 @@ async function stream(
     signal?.throwIfAborted();
     // zlib has come to the end of the deflate stream, and the source goes on.
     if (inflater.readableEnded && inflater.bytesWritten < compressedSize) {
-      throw mismatch(path, "its deflate stream ends early", error);
+      throw new ContentMismatchError(path, "its deflate stream ends early", { cause: error });
     }
-    throw isZlibError(error) ? mismatch(path, "it does not inflate", error) : error;
+    throw isZlibError(error) ? doesNotInflate(path, error) : error;
   }
   // bytesWritten counts what zlib took; it stops where the deflate stream ends.
   if (compressedSize !== content.compressedSize || inflater.bytesWritten !== compressedSize) {
-    throw mismatch(path, `its deflate stream does not have ${content.compressedSize} bytes`);
+    throw new ContentMismatchError(
+      path,
+      `its deflate stream does not have ${content.compressedSize} bytes`,
+    );
   }
   if (size !== content.size) {
-    throw mismatch(path, `it has ${size} bytes and not ${content.size}`);
+    throw new ContentMismatchError(path, `it has ${size} bytes and not ${content.size}`);
   }
   if (crc !== content.crc32) {
-    throw mismatch(path, "its CRC-32 is another");
+    throw new ContentMismatchError(path, "its CRC-32 is another");
   }
 }
 
@@ -168,17 +180,12 @@ export async function* chunksOf(data: ByteSource): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The error for content that is not what its entry announced. */
-export function mismatch(path: string, why: string, cause?: unknown): ContentMismatchError {
-  return new ContentMismatchError(
-    `The content of ${JSON.stringify(path)} is not what was announced: ${why}.`,
-    "The archive is damaged, or the file changed while it was read. Fetch or build it again.",
-    cause === undefined ? undefined : { cause },
-  );
-}
-
 /** Errors that zlib raises about its input; those of sources and sinks are not among them. */
 function isZlibError(error: unknown): boolean {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" && (code.startsWith("Z_") || code === "ERR_BUFFER_TOO_LARGE");
+}
+
+function doesNotInflate(path: string, cause: unknown): ContentMismatchError {
+  return new ContentMismatchError(path, "it does not inflate", { cause });
 }

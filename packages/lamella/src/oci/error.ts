@@ -8,6 +8,18 @@ export class InvalidEntryError extends LamellaError {
 /** A file whose content is not what its entry announced: other length, checksum or compressed length. */
 export class ContentMismatchError extends LamellaError {
   readonly code = "layer-content-mismatch";
+  /** The entry's. */
+  readonly path: string;
+
+  /** `why` completes "The content of … is not what was announced: ". */
+  constructor(path: string, why: string, options?: ErrorOptions) {
+    super(
+      `The content of ${JSON.stringify(path)} is not what was announced: ${why}.`,
+      "The archive is damaged, or the file changed while it was read. Fetch or build it again.",
+      options,
+    );
+    this.path = path;
+  }
 }
 
 /** A tar that is damaged, hostile, or uses a feature that images do not have. */

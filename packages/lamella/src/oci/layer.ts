@@ -1,7 +1,8 @@
 import type { Digest } from "../files/digest.ts";
 import type { FileEntry, RegularFile } from "../files/entry.ts";
 import type { ByteSink } from "../files/sink.ts";
-import { chunksOf, mismatch } from "./deflated-content.ts";
+import { chunksOf } from "./deflated-content.ts";
+import { ContentMismatchError } from "./error.ts";
 import { LayerEntries } from "./layer-entry.ts";
 import { LayerOutput } from "./layer-output.ts";
 import { blockSize, encodeTarHeader, paddingOf, type TarHeader } from "./tar-header.ts";
@@ -102,7 +103,7 @@ async function writeContent(
     await output.raw(chunk);
   }
   if (size !== content.size) {
-    throw mismatch(
+    throw new ContentMismatchError(
       path,
       `it has ${size > content.size ? "more" : "less"} than ${content.size} bytes`,
     );

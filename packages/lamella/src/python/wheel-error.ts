@@ -5,6 +5,15 @@ export class InvalidWheelError extends LamellaError {
   readonly code = "wheel-invalid";
 }
 
+/** The error for a wheel that breaks a rule; `why` completes "The wheel … cannot be used: ". */
+export function invalidWheel(wheel: string, why: string, cause?: unknown): InvalidWheelError {
+  return new InvalidWheelError(
+    `The wheel ${wheel} cannot be used: ${why}.`,
+    "Fetch or build the wheel again. If it comes out the same, its publisher has to mend it.",
+    cause === undefined ? undefined : { cause },
+  );
+}
+
 /** A wheel of a kind that we do not install, for example of a newer major version of the format. */
 export class UnsupportedWheelError extends LamellaError {
   readonly code = "wheel-unsupported";

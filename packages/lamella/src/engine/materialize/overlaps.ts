@@ -36,7 +36,8 @@ export async function findOverlaps(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const owners = new Map<string, { readonly name: string; readonly content: string }[]>();
   for (const wheel of wheels.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    for (const { path, content } of await installedPaths(wheel.path, target)) {
+    const { filename } = wheel;
+    for (const { path, content } of await installedPaths(wheel.path, { ...target, filename })) {
       const others = owners.get(path);
       if (others) others.push({ name: wheel.name, content });
       else owners.set(path, [{ name: wheel.name, content }]);

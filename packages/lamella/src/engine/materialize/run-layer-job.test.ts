@@ -8,6 +8,7 @@ import { decompressLayer } from "../../oci/decompress.ts";
 import { mediaType } from "../../oci/media-type.ts";
 import { readTar } from "../../oci/tar-reader.ts";
 import { findCompiler } from "../../python/bytecode.ts";
+import { InvalidWheelError } from "../../python/wheel-error.ts";
 import { Store } from "../../store/store.ts";
 import { Compilers } from "./compilers.ts";
 import type { LayerJobResult, LocalWheel } from "./layer-job.ts";
@@ -80,4 +81,20 @@ test("the overlaps' layer has the winner's file alone, and says whose it is", as
 test("wheels that own nothing together have no overlaps' layer", async () => {
   const wheels = [await wheel("one", { "one.py": "" }), await wheel("two", { "two.py": "" })];
   expect(await runLayerJob({ kind: "overlaps", wheels, target }, bench)).toEqual({ warnings: [] });
+});
+
+test("of several wheels the one whose file is not what it announces is named", async () => {
+  const lies = { central: { crc: 1 }, local: { crc: 1 } };
+  const path = await writeWheel(folder, {
+    name: "liar",
+    version: "1.0",
+    members: [{ name: "liar/data.txt", content: "a lie", ...lies }],
+  });
+  const filename = "liar-1.0-py3-none-any.whl";
+  const wheels = [await wheel("good", { "good.py": "" }), { name: "liar", path, filename }];
+  const made = runLayerJob({ kind: "wheels", wheels, target }, bench);
+  await expect(made).rejects.toThrow(InvalidWheelError);
+  await expect(made).rejects.toThrow(
+    `The wheel ${filename} cannot be used: what becomes "/${site}/liar/data.txt"`,
+  );
 });

@@ -1,8 +1,10 @@
 import { place } from "../../base/placement.ts";
 import type { FileEntry } from "../../files/entry.ts";
 import { treeEntries } from "../../files/tree.ts";
+import { ContentMismatchError } from "../../oci/error.ts";
 import { bytecodePath } from "../../python/bytecode.ts";
-import { wheelEntries } from "../../python/wheel.ts";
+import { installedPaths, wheelEntries } from "../../python/wheel.ts";
+import { invalidWheel } from "../../python/wheel-error.ts";
 import type { Store } from "../../store/store.ts";
 import type { Compilers } from "./compilers.ts";
 import type {
@@ -29,7 +31,7 @@ export async function runLayerJob(job: LayerJob, bench: Bench): Promise<LayerJob
   switch (job.kind) {
     case "wheels": {
       const entries = merged(job.wheels, (wheel) => installed(wheel, job));
-      return { layer: await storeLayer(store, entries), warnings: [] };
+      return { layer: await namingWheel(job, storeLayer(store, entries)), warnings: [] };
     }
     case "bytecode":
       return makeBytecode(job, bench);
@@ -48,6 +50,26 @@ function installed(
   return wheelEntries(path, { ...target, filename, ...(directUrl ? { directUrl } : {}) });
 }
 
+/** Names the wheel where a content is not what the wheel's directory says. */
+async function namingWheel<T>(
+  { wheels, target }: Pick<WheelsJob, "wheels" | "target">,
+  layer: Promise<T>,
+): Promise<T> {
+  try {
+    return await layer;
+  } catch (error) {
+    if (!(error instanceof ContentMismatchError)) throw error;
+    for (const { path, filename } of byPrecedence(wheels)) {
+      const files = await installedPaths(path, { ...target, filename });
+      if (files.some((file) => file.path === error.path)) {
+        const what = JSON.stringify(`/${error.path}`);
+        throw invalidWheel(filename, `what becomes ${what} is not what it announces`, error);
+      }
+    }
+    throw error;
+  }
+}
+
 async function makeBytecode(
   job: BytecodeJob,
   { store, compilers }: Bench,
@@ -64,7 +86,8 @@ async function makeOverlaps(
   const overlaps = await findOverlaps(job.wheels, job.target);
   if (overlaps.size === 0) return { warnings: [] };
   const owners = new Set([...overlaps.values()].flat());
-  const layer = await storeLayer(store, overlapEntries(job, compilers, owners, overlaps));
+  const entries = overlapEntries(job, compilers, owners, overlaps);
+  const layer = await namingWheel(job, storeLayer(store, entries));
   const warnings = [...overlaps].map(
     ([path, names]) =>
       `${names.join(" and ")} both install /${path}; the file of ${names.at(-1)} is kept.`,

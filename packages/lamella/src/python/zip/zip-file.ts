@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { InvalidWheelError } from "../wheel-error.ts";
+import { type InvalidWheelError, invalidWheel } from "../wheel-error.ts";
 
 /**
  * The bytes of a zip that is open for reading. Reads are synchronous: wheels have thousands of small files, and a read
@@ -35,11 +35,7 @@ export class ZipFile implements Disposable {
 
   /** The error for a file that breaks a rule; `why` completes "The wheel … cannot be used: ". */
   invalid(why: string, cause?: unknown): InvalidWheelError {
-    return new InvalidWheelError(
-      `The wheel ${this.label} cannot be used: ${why}.`,
-      "Fetch or build the wheel again. If it comes out the same, its publisher has to mend it.",
-      cause === undefined ? undefined : { cause },
-    );
+    return invalidWheel(this.label, why, cause);
   }
 
   [Symbol.dispose](): void {
