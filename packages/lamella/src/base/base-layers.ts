@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import type { Digest } from "../files/digest.ts";
 import type { Layer } from "../oci/descriptor.ts";
+import { CorruptLayerError, InvalidTarError } from "../oci/error.ts";
 import type { BaseSource } from "./base-documents.ts";
 import type { LayerSummary } from "./layer-summary.ts";
 import {
@@ -38,16 +39,15 @@ export async function readLayers(
   const limit = pLimit(concurrency);
   const readOne = async (layer: Layer): Promise<void> => {
     signal.throwIfAborted();
-    const summary = await readLayerSummary(
-      {
-        ...layer,
-        open: () =>
-          openLayer(layer, { ...source, signal }, (bytes) => {
-            read += bytes;
-            onProgress?.(read, total);
-          }),
+    const open = (): AsyncIterable<Uint8Array> =>
+      openLayer(layer, { ...source, signal }, (bytes) => {
+        read += bytes;
+        onProgress?.(read, total);
+      });
+    const summary = await readLayerSummary({ ...layer, open }, { signal }).catch(
+      async (error: unknown) => {
+        throw await explained(error, layer, { ...source, signal });
       },
-      { signal },
     );
     await store.memos.put(namespace, summaryKey(layer), encodeLayerSummary(summary));
     summaries.set(layer.diffId, summary);
@@ -63,6 +63,20 @@ export async function readLayers(
   return layers
     .map(({ diffId }) => summaries.get(diffId))
     .filter((summary) => summary !== undefined);
+}
+
+/** Whatever makes a layer unreadable, wrong bytes on the way come first; then the layer itself is named. */
+async function explained(error: unknown, layer: Layer, source: BaseSource): Promise<unknown> {
+  const unreadable = error instanceof InvalidTarError || error instanceof CorruptLayerError;
+  if (!unreadable) return error;
+  const { registryHost, repository } = source.repository;
+  try {
+    for await (const _ of openLayer(layer, source, () => undefined));
+  } catch (fault) {
+    return fault;
+  }
+  error.message += ` That is the layer ${layer.digest} of ${registryHost}/${repository}.`;
+  return error;
 }
 
 function summaryKey({ diffId }: Layer): string {

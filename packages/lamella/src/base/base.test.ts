@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -7,10 +8,11 @@ import { directory, file, type MadeLayer, makeLayer, symlink } from "../../testi
 import { sha256 } from "../files/digest.ts";
 import { parseReference, type Reference } from "../image/reference.ts";
 import { type AssembledImage, assembleImage } from "../oci/assemble.ts";
-import { PlatformNotFoundError } from "../oci/error.ts";
+import { InvalidTarError, PlatformNotFoundError } from "../oci/error.ts";
 import { assembleIndex } from "../oci/index-document.ts";
 import { createRegistryClient, type RegistryClient } from "../registry/client.ts";
 import { anonymous } from "../registry/credentials.ts";
+import { CorruptBlobError } from "../store/error.ts";
 import { Store } from "../store/store.ts";
 import { basePlatforms, loadBase } from "./base.ts";
 import { DiffIdMismatchError } from "./error.ts";
@@ -174,6 +176,24 @@ describe("loadBase", () => {
       store,
     });
     expect(outline.directories.has("evil")).toBe(false);
+  });
+
+  test("a hostile layer is named, and damage of the store's copy is told from it", async () => {
+    const hostile = await makeLayer([file("../evil")]);
+    const reference = await push("hostile:1", imageOf([hostile]), [hostile]);
+    const loading = loadBase(reference, { client, store });
+    await expect(loading).rejects.toThrow(InvalidTarError);
+    await expect(loading).rejects.toThrow('"../evil"');
+    await expect(loading).rejects.toThrow(`layer ${hostile.digest} of ${registry.host}/hostile.`);
+
+    const layer = await makeLayer([directory("whole"), file("whole/data", randomBytes(50_000))]);
+    const whole = await push("whole:1", imageOf([layer]), [layer]);
+    await store.blobs.put(layer.bytes);
+    await truncate(store.blobs.path(layer.digest), layer.size - 1000);
+    await expect(loadBase(whole, { client, store })).rejects.toThrow(CorruptBlobError);
+    // It was removed, and is fetched.
+    const { outline } = await loadBase(whole, { client, store });
+    expect(outline.directories.has("whole")).toBe(true);
   });
 
   test("of an index the platform's image, passing over attestations", async () => {

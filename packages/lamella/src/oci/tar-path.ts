@@ -11,7 +11,7 @@ export function normalizeTarPath(path: string): string {
   }
   const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".");
   if (segments.includes("..")) {
-    throw new RangeError("a path with '..' in it");
+    throw new RangeError(`a path with '..' in it (${JSON.stringify(path.slice(0, 200))})`);
   }
   return segments.join("/");
 }
