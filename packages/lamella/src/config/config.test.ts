@@ -102,9 +102,7 @@ describe("loadConfig", () => {
         "unknownToUs: { mirror: 1 }",
       ].join("\n"),
     );
-    const told = config.warnings.map(
-      ({ line, column, message }) => `${line}:${column} ${message}`,
-    );
+    const told = config.warnings.map(({ line, column, message }) => `${line}:${column} ${message}`);
     expect(told.sort()).toEqual([
       "2:3 unknown setting 'lamella.registry'",
       "4:18 unknown setting 'lamella.registries.docker.io.miror'; did you mean 'mirror'?",

@@ -4,7 +4,7 @@ import { computeIdentifierAsync } from "../image/identifier.ts";
 import { lockPath, readLock } from "../image/lock-file.ts";
 import type { Platform } from "../image/platform.ts";
 import { isTag, parseReference, type Reference } from "../image/reference.ts";
-import { imageUri, isItsBase } from "../image/uri.ts";
+import { imageUri, withDefaultRegistry } from "../image/uri.ts";
 import { validateDefinition } from "../image/validation.ts";
 import { InvalidTagError } from "./error.ts";
 import { type LockDocument, parseLockDocument } from "./resolve/lock-document.ts";
@@ -76,14 +76,4 @@ function checkTag(tag: string): void {
     `${JSON.stringify(tag.slice(0, 200))} cannot be a tag.`,
     "A tag has up to 128 letters, digits, '_', '.' and '-', and does not begin with '.' or '-'.",
   );
-}
-
-/** Images that name no registry go to the configured one, if there is one. */
-function withDefaultRegistry(
-  definition: ImageDefinition,
-  registry: string | undefined,
-): ImageDefinition {
-  if (definition.registry !== undefined || registry === undefined || isItsBase(definition))
-    return definition;
-  return { ...definition, registry };
 }

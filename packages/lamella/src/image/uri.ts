@@ -27,3 +27,12 @@ export function imageUri(definition: ImageDefinition, identifier: () => string):
   const { registry, tag = identifier().slice(0, tagLength) } = definition;
   return `${registry === undefined ? "" : `${registry}/`}${imageName(definition)}:${tag}`;
 }
+
+/** The definition with a registry: its own, else the default one if there is one. What is its base stays where that is. */
+export function withDefaultRegistry(
+  definition: ImageDefinition,
+  registry: string | undefined,
+): ImageDefinition {
+  const isSettled = definition.registry !== undefined || isItsBase(definition);
+  return isSettled || registry === undefined ? definition : { ...definition, registry };
+}

@@ -1,6 +1,7 @@
 import { plan } from "../../builders/index.ts";
 import type { BuildPlan } from "../../engine/plan.ts";
 import type { Platform } from "../../image/platform.ts";
+import { imageUri, withDefaultRegistry } from "../../image/uri.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
@@ -34,9 +35,11 @@ export async function planAction(this: CliContext, flags: PlanFlags, file: strin
     const ofImage = await showTasks(this, (emit) => plan(image, { ...options, emit }));
     plans.push(...ofImage);
     if (flags.json) continue;
+    const settled = withDefaultRegistry(image.definition, config.defaultRegistry);
+    const uri = imageUri(settled, () => image.identifier);
     for (const one of ofImage) {
       const known = await rememberedSteps(one, config, env);
-      for (const line of planLines(one, { uri: image.uri, known })) {
+      for (const line of planLines(one, { uri, known })) {
         process.stdout.write(`${paintLine(line, paint)}\n`);
       }
     }

@@ -1,3 +1,4 @@
+import type { Config } from "../../config/config.ts";
 import type { BuildEvent } from "../../engine/event.ts";
 import { findStoredImage } from "../../engine/export/stored-image.ts";
 import { Journal } from "../../engine/journal.ts";
@@ -9,7 +10,7 @@ import { requireRoot } from "../../execution/runtime.ts";
 import { unpackSnapshots } from "../../execution/snapshot.ts";
 import { type Platform, parsePlatform } from "../../image/platform.ts";
 import { parseReference } from "../../image/reference.ts";
-import { isItsBase } from "../../image/uri.ts";
+import { imageUri, isItsBase, withDefaultRegistry } from "../../image/uri.ts";
 import { RegistryNotFoundError } from "../../registry/error.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
@@ -35,7 +36,7 @@ export async function runAction(
   // Layers are unpacked with their owners, which only root can do: said before anything is fetched for it.
   requireRoot();
   const config = await loadSettings(this, flags.config);
-  const wanted = await findTarget(target, this);
+  const wanted = await findTarget(target, config, this);
   let show: ((event: BuildEvent) => void) | undefined;
   const journal = new Journal((event) => show?.(event));
   await using session = await openSession(config, env, journal, signal);
@@ -68,25 +69,30 @@ interface RunTarget {
 }
 
 /** A definition file if there is one of that name, else a reference. */
-async function findTarget(target: string, context: CliContext): Promise<RunTarget> {
+async function findTarget(
+  target: string,
+  { defaultRegistry }: Config,
+  context: CliContext,
+): Promise<RunTarget> {
   const isReference = looksLikeReference(target);
-  const definition = await parseDefinitionArgument(target, context.cwd).catch((error: unknown) => {
+  const file = await parseDefinitionArgument(target, context.cwd).catch((error: unknown) => {
     if (isReference) return undefined;
     throw error;
   });
-  if (!definition) return { uri: target, local: false };
-  const [first, ...others] = await loadDefinition(definition, context);
+  if (!file) return { uri: target, local: false };
+  const [first, ...others] = await loadDefinition(file, context);
   if (!first || others.length > 0) {
-    const names = [first, ...others].map((image) => `  ${definition.shown}#${image?.name}`);
+    const names = [first, ...others].map((image) => `  ${file.shown}#${image?.name}`);
     throw new SeveralImagesError(
-      `${definition.shown} exports several images.`,
+      `${file.shown} exports several images.`,
       `Name one of them:\n${names.join("\n")}`,
     );
   }
   const { image } = first;
   // An image that is nothing but its base goes by the name of that, wherever it is.
-  const local = image.registry === undefined && !isItsBase(image.definition);
-  return { uri: image.uri, local };
+  const definition = withDefaultRegistry(image.definition, defaultRegistry);
+  const local = definition.registry === undefined && !isItsBase(definition);
+  return { uri: imageUri(definition, () => image.identifier), local };
 }
 
 /** Not the name of a script, nor a path: no definition file was meant, if none is there. */

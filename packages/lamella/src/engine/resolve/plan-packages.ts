@@ -56,7 +56,8 @@ export async function planPackages(
         planPackage(locked, await downloader.size(locked.wheel, { signal })),
       ),
     );
-    task.finish("done", { detail: `${lock.packages.length} packages` });
+    const { length } = lock.packages;
+    task.finish("done", { detail: `${length} package${length === 1 ? "" : "s"}` });
     const { python, ...where } = target;
     return {
       packages,
