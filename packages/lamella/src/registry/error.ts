@@ -3,10 +3,18 @@ import { LamellaError } from "../error.ts";
 /** What went wrong between us and a registry. `registry` is its host as it stands in image references. */
 export abstract class RegistryError extends LamellaError {
   readonly registry: string;
+  /** What the registry itself calls it (distribution-spec, "Error Codes"), where it does. */
+  readonly said: readonly string[];
 
-  constructor(registry: string, message: string, hint: string, options?: ErrorOptions) {
+  constructor(
+    registry: string,
+    message: string,
+    hint: string,
+    options: ErrorOptions & { readonly said?: readonly string[] } = {},
+  ) {
     super(message, hint, options);
     this.registry = registry;
+    this.said = options.said ?? [];
   }
 }
 

@@ -40,6 +40,7 @@ export async function failureOf(response: HttpResponse, attempt: Attempt): Promi
   const { status } = response;
   const entries = await readErrors(response);
   const said = quote(entries);
+  const codes = { said: entries.map(({ code }) => code) };
   if (status === 401) {
     const denied = entries.some(({ code }) => code === "DENIED");
     return denied && attempt.user !== undefined
@@ -52,6 +53,7 @@ export async function failureOf(response: HttpResponse, attempt: Attempt): Promi
       registry,
       `${registry} has nothing there to ${what}${said}.`,
       "Check the spelling. Some registries want a repository to be created before the first push.",
+      codes,
     );
   }
   const retryAfter = parseRetryAfter(response.header("retry-after"), Date.now());
@@ -77,6 +79,7 @@ export async function failureOf(response: HttpResponse, attempt: Attempt): Promi
       registry,
       `${registry} refuses to ${what}: status ${status}${said}.`,
       "What it says above is the reason. A registry that is only a cache of another takes no pushes.",
+      codes,
     );
   }
   return new RegistryProtocolError(

@@ -375,6 +375,22 @@ describe("a registry that says 'later'", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test("about the blobs of a manifest is asked again, and not for ever", async () => {
+    let refusals = 2;
+    const body = JSON.stringify({ errors: [{ code: "MANIFEST_BLOB_UNKNOWN" }] });
+    await using server = await startHttpServer((_, response) => {
+      if (refusals-- > 0) response.writeHead(400, { "content-type": "application/json" }).end(body);
+      else response.writeHead(201).end();
+    });
+    await using client = connect();
+    const push = () => app(client, server.host).pushManifest(manifest, mediaType.manifest, "v1");
+    await push();
+    expect(server.requests).toHaveLength(3);
+    refusals = Infinity;
+    await expect(push()).rejects.toThrow("MANIFEST_BLOB_UNKNOWN");
+    expect(server.requests).toHaveLength(7);
+  });
+
   test("each time is given up", async () => {
     await using server = await startHttpServer((_, response) => void response.writeHead(503).end());
     await using broken = await startHttpServer((_, response) => void response.destroy());

@@ -1,11 +1,18 @@
 import { type Digest, isDigest, sha256 } from "../files/digest.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { mediaType } from "../oci/media-type.ts";
-import { RegistryContentError, RegistryNotFoundError, RegistryProtocolError } from "./error.ts";
+import {
+  RegistryContentError,
+  RegistryError,
+  RegistryNotFoundError,
+  RegistryProtocolError,
+} from "./error.ts";
 import type { RegistryHost } from "./host.ts";
 import { pullScope, pushScope } from "./scope.ts";
+import { either } from "./session.ts";
 import { readBounded } from "./transport/body.ts";
 import type { HttpResponse } from "./transport/http.ts";
+import { pause, pauseAfter } from "./transport/retry.ts";
 
 /** A manifest or an index, in the bytes that its digest is of. */
 export interface FetchedManifest {
@@ -15,6 +22,9 @@ export interface FetchedManifest {
 
 /** The specification lets a registry refuse more than 4 MiB; indexes of many platforms with attestations are far less. */
 const maximumManifest = 8 * 1024 * 1024;
+
+/** How often a manifest is pushed whose blobs the registry says that it does not know. */
+const unknownBlobAttempts = 4;
 
 const accept = [
   mediaType.index,
@@ -118,20 +128,21 @@ export async function pushManifest(
   const digest = sha256(bytes);
   requireAsked(host, question, digest);
   const what = `push ${name(question)}`;
-  const response = await host.send({
-    method: "PUT",
-    target: `${repository}/manifests/${reference}`,
-    headers: { "content-type": type },
-    body: bytes,
-    scopes: [pushScope(repository)],
-    what,
-    ...(signal !== undefined && { signal }),
-  });
-  if (response.status !== 201) {
+  const response = await untilBlobsAreKnown(host, question, async () => {
+    const answer = await host.send({
+      method: "PUT",
+      target: `${repository}/manifests/${reference}`,
+      headers: { "content-type": type },
+      body: bytes,
+      scopes: [pushScope(repository)],
+      what,
+      ...(signal !== undefined && { signal }),
+    });
+    if (answer.status === 201) return answer;
     // It may miss a blob that it had a while ago; the next push asks anew.
     host.forgetBlobs(repository);
-    throw await host.failure(response, what);
-  }
+    throw await host.failure(answer, what);
+  });
   const named = response.header("docker-content-digest");
   await response.discard();
   if (named !== undefined && isDigest(named) && named !== digest) {
@@ -142,6 +153,29 @@ export async function pushManifest(
     );
   }
   return digest;
+}
+
+/**
+ * Pushes again, a few times, where the registry does not know a blob of the manifest: it may be about to know it. When
+ * somebody else pushes the same blob, the CNCF distribution writes anew that the repository has it, and whoever asks in
+ * that moment reads nothing.
+ */
+async function untilBlobsAreKnown(
+  { session }: RegistryHost,
+  { signal }: Question,
+  push: () => Promise<HttpResponse>,
+): Promise<HttpResponse> {
+  for (let refusals = 1; ; refusals++) {
+    try {
+      return await push();
+    } catch (error) {
+      const isUnknownBlob =
+        error instanceof RegistryError &&
+        error.said.some((code) => code === "MANIFEST_BLOB_UNKNOWN" || code === "BLOB_UNKNOWN");
+      if (!isUnknownBlob || refusals >= unknownBlobAttempts) throw error;
+      await pause(pauseAfter(refusals, session.retry, undefined), either(session, signal));
+    }
+  }
 }
 
 /** The typed error of those who cannot do without. */
