@@ -88,6 +88,21 @@ describe("what uv says becomes an error of ours", () => {
       undefined,
       "error: No interpreter found for Python 3.11 in virtual environments, managed installations, or search path",
     ],
+    [
+      "wheel-invalid",
+      undefined,
+      `${noSolution}Because demo==1.0 has an invalid package format and only demo==1.0 is available, we can conclude that all versions of demo cannot be used.\n         And because you require demo, we can conclude that your requirements are unsatisfiable.\n\nhint: The structure of \`demo\` (v1.0) was invalid:\n        Failed to read from zip file`,
+    ],
+    [
+      "wheel-mismatch",
+      undefined,
+      "error: Package metadata name `evil` does not match given name `demo`",
+    ],
+    [
+      "store-disk-full",
+      undefined,
+      "error: Failed to inspect Python interpreter from provided path at `/usr/bin/python3.11`\n  cause: Failed to query Python interpreter\n  cause: failed to write to file `/home/joe/.cache/lamella/uv-cache/.tmpk9/x.py`: No space left on device (os error 28)",
+    ],
     ["uv-failed", undefined, "error: unexpected argument '--format' found"],
     ["uv-failed", undefined, ""],
   ])("%s %s", (code, name, stderr) => {
@@ -97,6 +112,21 @@ describe("what uv says becomes an error of ours", () => {
     expect(error.hint).not.toBe("");
     expect(error.message).not.toContain("--no-build");
   });
+});
+
+test("a damaged wheel, a full disk and a failing index are named", () => {
+  const damaged =
+    "hint: The structure of `demo` (v1.0) was invalid:\n  Failed to read from zip file";
+  expect(explain(`${noSolution}Because it is so.\n\n${damaged}`).message).toBe(
+    "The wheel of demo 1.0 cannot be used: Failed to read from zip file.",
+  );
+  expect(explain("error: failed to write to file `/a/b`: No space left on device").message).toBe(
+    "No space left on the disk of /a/b.",
+  );
+  const failing = "HTTP status server error (503 Service Unavailable) for url (https://i.example/)";
+  expect(
+    explain(`error: Failed to fetch: https://i.example/six/\n  cause: ${failing}`).message,
+  ).toBe("https://i.example/six/ answers with an error: 503 Service Unavailable.");
 });
 
 test("the way to the target is in the message", () => {

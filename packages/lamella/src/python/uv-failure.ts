@@ -1,4 +1,5 @@
 import type { LamellaError } from "../error.ts";
+import { diskFull } from "../store/error.ts";
 import { normalizeName } from "./distribution-name.ts";
 import { withoutCredentials } from "./requirements.ts";
 import {
@@ -12,6 +13,7 @@ import {
   UvUnavailableError,
   WheelNotFoundError,
 } from "./resolution-error.ts";
+import { invalidWheel, MismatchedWheelError } from "./wheel-error.ts";
 
 /** Longest part of uv's own words that is repeated, in characters. */
 const maximumQuote = 4_000;
@@ -39,6 +41,10 @@ export function explainUvFailure(stderr: string, target: string): LamellaError {
   const find = (pattern: string): RegExpExecArray | null => new RegExp(pattern, "i").exec(text);
   let match: RegExpExecArray | null;
 
+  if (/No space left on device|Disk quota exceeded/i.test(text)) {
+    const [, path] = /`(\/[^`]+)`: (?:No space left|Disk quota)/i.exec(text) ?? [];
+    return diskFull(path ?? "uv's cache");
+  }
   if (/401 Unauthorized|403 Forbidden|lack of valid authentication/i.test(text)) {
     const [, index = "a package index"] =
       /\((https?:[^\s)]+)\)|(?:for url \()(https?:[^\s)]+)/i.exec(text) ?? [];
@@ -65,7 +71,7 @@ export function explainUvFailure(stderr: string, target: string): LamellaError {
   if ((match = find("Failed to read `--find-links` \\S+ (\\S+)"))) {
     return new WheelNotFoundError(
       `The folder of wheels ${match[1]} cannot be read.`,
-      "Check the path in UV_FIND_LINKS or --find-links.",
+      "Check the path where it is set: lamella.python.findLinks in config.yaml, UV_FIND_LINKS, or find-links in pip.conf.",
     );
   }
   if (/Failed to fetch|error sending request|dns error|tcp connect error|timed out/i.test(text)) {
@@ -73,13 +79,32 @@ export function explainUvFailure(stderr: string, target: string): LamellaError {
     if (/404 Not Found/i.test(text)) {
       return new WheelNotFoundError(`There is nothing at ${url}.`, "Check the address.");
     }
+    const status = /HTTP status (?:server|client) error \(([^()]{1,100})\)/i.exec(text)?.[1];
+    if (status !== undefined) {
+      return new IndexUnreachableError(
+        `${url} answers with an error: ${status}.`,
+        "The fault is on its side: try again later, or use another index.",
+      );
+    }
     return new IndexUnreachableError(
       `No answer from ${url}: ${lastCause(stderr)}.`,
       [
-        "Check the network and the proxy (HTTPS_PROXY), and the index settings (UV_DEFAULT_INDEX, PIP_INDEX_URL, pip.conf).",
+        "Check the network and the proxy (HTTPS_PROXY), and the address of the index where it is set: lamella.python.indexUrl in config.yaml, UV_DEFAULT_INDEX, PIP_INDEX_URL or pip.conf.",
         "Without a network, name a folder of wheels: UV_FIND_LINKS=/folder UV_NO_INDEX=1.",
       ].join("\n"),
     );
+  }
+  if (
+    (match = find("Package metadata (name|version) `([^`]+)` does not match given \\S+ `([^`]+)`"))
+  ) {
+    const [, what, own, given] = match;
+    return new MismatchedWheelError(
+      `A wheel that is called ${given} cannot be used: the ${what} in its metadata is ${own}.`,
+      "Fetch or build the wheel again. If it comes out the same, its publisher has to mend it.",
+    );
+  }
+  if ((match = find("`([^`]+)` \\(v([^)]+)\\) (?:was|is) invalid: (.+)$"))) {
+    return invalidWheel(`of ${match[1]} ${match[2]}`, match[3] ?? "it is damaged");
   }
   if (
     (match = find(
@@ -146,7 +171,8 @@ function quote(text: string): string {
     .replace(/^error: (?:No solution found when resolving dependencies )?/i, "")
     .replaceAll("cause: ", "")
     .trim();
-  return `uv says: ${said.length > maximumQuote ? `${said.slice(0, maximumQuote)}…` : said}`;
+  const whole = said.length <= maximumQuote;
+  return `uv says: ${whole ? said : `${said.slice(0, maximumQuote)}…`}${/[.!?…]$/.test(said) ? "" : "."}`;
 }
 
 function lastCause(stderr: string): string {

@@ -30,6 +30,14 @@ const sqliteFull = 13;
 const sqliteReadOnly = 8;
 const sqliteCannotOpen = 14;
 
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  EROFS: "the disk is read-only",
+  ENOTDIR: "something on the way to it is no folder",
+  EEXIST: "a file is in its place",
+};
+
 /**
  * What to throw for a fault of the filesystem met at `path`: {@link DiskFullError} or {@link StoreNotWritableError}
  * where a person can do something about it, else the error itself.
@@ -37,11 +45,7 @@ const sqliteCannotOpen = 14;
 export function storeFault(error: unknown, path: string): unknown {
   const { code, errcode } = faultCodes(error);
   if (code === "ENOSPC" || code === "EDQUOT" || errcode === sqliteFull) {
-    return new DiskFullError(
-      `No space left on the disk of ${path}.`,
-      "Free some space there, or set LAMELLA_HOME to a folder on a larger disk.",
-      { cause: error },
-    );
+    return diskFull(path, error);
   }
   if (
     // ENOENT: the folder is gone, or a recursive mkdir met a read-only filesystem (Node says no better).
@@ -50,12 +54,21 @@ export function storeFault(error: unknown, path: string): unknown {
     errcode === sqliteCannotOpen
   ) {
     return new StoreNotWritableError(
-      `Cannot write to the store at ${path}${error instanceof Error ? `: ${error.message}` : ""}.`,
+      `Cannot write to the store at ${path}: ${reasons[code] ?? "it cannot be made there"}.`,
       "Make the folder writable for this user, or set LAMELLA_HOME to one that is.",
       { cause: error },
     );
   }
   return error;
+}
+
+/** The error for a disk that ran full when something was written to `path` in the store. */
+export function diskFull(path: string, cause?: unknown): DiskFullError {
+  return new DiskFullError(
+    `No space left on the disk of ${path}.`,
+    "Free some space there, or set LAMELLA_HOME to a folder on a larger disk.",
+    cause === undefined ? undefined : { cause },
+  );
 }
 
 function faultCodes(error: unknown): {
