@@ -461,6 +461,9 @@ describe("a mirror", () => {
     await expect(offline).rejects.toThrow(
       `hub.invalid cannot be reached: its name is not known. Its mirror ${mirror.host} has no library/python:3.12.`,
     );
+    await expect(offline).rejects.toMatchObject({
+      hint: expect.stringContaining(`as ${mirror.host}/library/python:3.12`),
+    });
   });
 
   test("that is down is passed over, and is not asked where one pushes to", async () => {

@@ -250,6 +250,7 @@ export class Repository {
     question: (source: Source) => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const notes: string[] = [];
+    let lacking: string | undefined;
     for (const [index, source] of this.#sources.entries()) {
       const isLast = index === this.#sources.length - 1;
       try {
@@ -258,13 +259,14 @@ export class Repository {
           this.#answering = source;
           return answer;
         }
-        notes.push(
-          `Its mirror ${source.host.endpoint.registry} has no ${source.repository}:${subject}.`,
-        );
+        const { registry } = source.host.endpoint;
+        lacking = `${registry}/${source.repository}:${subject}`;
+        notes.push(`Its mirror ${registry} has no ${source.repository}:${subject}.`);
       } catch (error) {
         if (isLast) {
-          if (error instanceof RegistryError) error.message = [error.message, ...notes].join(" ");
-          throw error;
+          if (!(error instanceof RegistryError)) throw error;
+          error.message = [error.message, ...notes].join(" ");
+          throw lacking === undefined ? error : outOfReach(error, lacking);
         }
         if (!mayAskAnother(error)) throw error;
         notes.push(`Its mirror said: ${error.message}`);
@@ -276,6 +278,18 @@ export class Repository {
   get #mirrorHost(): string {
     return this.#sources[0]?.host.endpoint.registry ?? "";
   }
+}
+
+/** Who has a mirror mostly means it: it is what lacks the image, and not the network that fails. */
+function outOfReach(error: RegistryError, lacking: string): RegistryError {
+  if (!(error instanceof RegistryUnreachableError)) return error;
+  const { registry, message, transient } = error;
+  return new RegistryUnreachableError(
+    registry,
+    message,
+    `Put it into the mirror, as ${lacking}; or give this machine a way to ${registry}.`,
+    { cause: error, transient },
+  );
 }
 
 /** Whether a mirror's failure is one that the registry itself may not have. */
