@@ -143,7 +143,8 @@ test("an error has no stack, unless --debug asks for it", async () => {
   expect(brief).toEqual({
     code: 1,
     stdout: "",
-    stderr: "error: throws.ts:2:7 threw Error: boom.\n",
+    stderr:
+      "error: throws.ts:2:7 threw Error: boom.\n  That is the file's own error: mend it there. --debug shows the whole stack.\n",
   });
   const debug = await lamella(["id", "throws.ts", "--debug"]);
   expect(debug.stderr).toMatch(/^ +at .*definition-failure/m);

@@ -138,7 +138,7 @@ class YamlFile {
     if (error) {
       throw new ConfigFileError(
         this.#at(error.pos[0]),
-        `not valid YAML: ${error.message}`,
+        `not valid YAML: ${error.message}.`,
         "Correct the file's YAML.",
       );
     }
@@ -151,7 +151,7 @@ class YamlFile {
       // Aliases that multiply without end, or that refer to nothing.
       throw new ConfigFileError(
         this.#at(0),
-        `not valid YAML: ${error instanceof Error ? error.message : String(error)}`,
+        `not valid YAML: ${error instanceof Error ? error.message : String(error)}.`,
         "Correct the file's YAML.",
       );
     }

@@ -25,9 +25,8 @@ export function explainFailure(
 ): DefinitionFileError {
   if (!(error instanceof Error)) {
     const where = { file };
-    return new DefinitionFileError(where, `${at(where, reader)} threw ${inspect(error)}.`, "", {
-      cause: error,
-    });
+    const message = `${at(where, reader)} threw ${inspect(error)}.`;
+    return new DefinitionFileError(where, message, ownError, { cause: error });
   }
   const missing = record.missing.get(error);
   if (missing) return missingModule(error, missing, reader);
@@ -39,6 +38,9 @@ export function explainFailure(
   }
   return thrownError(error, throwPosition(error) ?? { file }, reader);
 }
+
+const ownError = "That is the file's own error: mend it there. --debug shows the whole stack.";
+const correct = "Correct the file there.";
 
 function at({ file, line, column }: SourcePosition, { cwd }: Reader): string {
   const path = relative(cwd, file);
@@ -97,7 +99,7 @@ function unstrippableFile(error: Error, file: string, reader: Reader): Definitio
   return new DefinitionFileError(
     where,
     `${at(where, reader)}: ${sentence(error.message.replace(" in strip-only mode", ""))}`,
-    unsupported ? [erasable, advice].filter(Boolean).join("\n") : "",
+    unsupported ? [erasable, advice].filter(Boolean).join("\n") : correct,
     { cause: error },
   );
 }
@@ -157,7 +159,7 @@ function syntaxMistake(
   const name = /does not provide an export named '(.+)'/.exec(message)?.[1];
   const hint =
     name === undefined
-      ? ""
+      ? correct
       : `If ${name} is a type, write: import type { ${name} } from "…". Types are erased before the file runs, and an import that is not marked as one is looked for then.`;
   return new DefinitionFileError(where, `${at(where, reader)}: ${sentence(message)}`, hint, {
     cause: error,
@@ -185,7 +187,7 @@ function thrownError(error: Error, where: SourcePosition, reader: Reader): Defin
     });
   }
   const message = `${at(where, reader)} threw ${error.name}: ${sentence(error.message)}`;
-  return new DefinitionFileError(where, message, "", { cause: error });
+  return new DefinitionFileError(where, message, ownError, { cause: error });
 }
 
 function toPath(name: string): string {

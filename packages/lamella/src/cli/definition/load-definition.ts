@@ -97,7 +97,8 @@ async function importToTheEnd(
   const stuck = Promise.withResolvers<never>();
   const onIdle = (): void => {
     const message = `${shown} never finishes loading: an await at its top level waits for what cannot come.`;
-    stuck.reject(new DefinitionFileError({ file }, message, ""));
+    const hint = "Take that await away, or let it wait for something that ends.";
+    stuck.reject(new DefinitionFileError({ file }, message, hint));
   };
   const onAbort = (): void => stuck.reject(signal.reason);
   process.once("beforeExit", onIdle);

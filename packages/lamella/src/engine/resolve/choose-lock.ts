@@ -78,7 +78,8 @@ function usableLock(
   const update = "Write it anew: lamella lock FILE.";
   if (!document) {
     if (!options.locked) return undefined;
-    throw new LockError(`There is no lock at ${lockPath}.`, update);
+    const hint = "Write it: lamella lock FILE. Or leave --locked away.";
+    throw new LockError(`There is no lock at ${lockPath}.`, hint);
   }
   const { python, ...platform } = target;
   const wanted = calls.map((call) => lockedCall(call, { directory: definition.root }));
