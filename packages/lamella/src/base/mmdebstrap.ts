@@ -26,6 +26,14 @@ export interface MmdebstrapOptions {
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
+/** What apt needs to reach its archives. Packages' scripts see the environment, so nothing else of the machine's is in it. */
+const variables =
+  /^(?:PATH|HOME|(?:https?|ftp|no|all)_proxy|SSL_CERT_(?:FILE|DIR)|CURL_CA_BUNDLE)$/i;
+
+function handedOn(env: MmdebstrapOptions["env"]): MmdebstrapOptions["env"] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => variables.test(name)));
+}
+
 /**
  * Makes a Debian root filesystem as a tar. Takes some 20 s, root and a network. Raises BootstrapUnavailableError without
  * mmdebstrap or root, and BootstrapFailedError with the end of what it said.
@@ -36,11 +44,13 @@ export async function runMmdebstrap(options: MmdebstrapOptions): Promise<void> {
   requireRoot();
   const child = spawn("mmdebstrap", argumentsOf(options), {
     env: {
-      ...options.env,
+      ...handedOn(options.env),
       SOURCE_DATE_EPOCH: String(sourceDateEpoch),
       TMPDIR: options.temporary,
       LC_ALL: "C.UTF-8",
       DEBIAN_FRONTEND: "noninteractive",
+      // What Python caches of itself while packages are set up says when that was.
+      PYTHONDONTWRITEBYTECODE: "1",
     },
     stdio: ["ignore", "ignore", "pipe"],
     // A group of its own, so that apt and dpkg below it end with it.
