@@ -48,11 +48,11 @@ test("everything that is wrong is said at once, each with its layer and what to 
   const at = (path: string): string => join(root, path);
   const { problems, message, hint } = error as ValidationError;
   expect(problems.map((problem) => `${problem.layer}: ${problem.message}`)).toEqual([
-    `withSourceFolder("nowhere"): withSourceFolder names ${at("nowhere")}, which is not there.`,
-    `withSourceFolder("r.txt"): withSourceFolder names ${at("r.txt")}, which is not a folder.`,
+    `withSourceFolder("nowhere"): it names ${at("nowhere")}, which is not there.`,
+    `withSourceFolder("r.txt"): it names ${at("r.txt")}, which is not a folder.`,
     `withSourceFolder("pipes"): ${at("pipes/pipe")} is neither a file, a folder nor a link (a socket, pipe or device?): an image cannot hold it.`,
-    `withSourceFile("src", "nothing.py", "src/a.py"): withSourceFile names ${at("src")}, which is not a file.`,
-    `withSourceFile("src", "nothing.py", "src/a.py"): withSourceFile names ${at("nothing.py")}, which is not there.`,
+    `withSourceFile("src", "nothing.py", "src/a.py"): it names ${at("src")}, which is not a file.`,
+    `withSourceFile("src", "nothing.py", "src/a.py"): it names ${at("nothing.py")}, which is not there.`,
     `withRequirements("no.txt"): There is no ${at("no.txt")}.`,
     `withRequirements("includes.txt"): There is no ${at("gone.txt")}.`,
     `withRequirements("wheels.txt"): wheels.txt names ${at("a.whl")}, which is not there.`,

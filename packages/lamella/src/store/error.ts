@@ -54,7 +54,7 @@ export function storeFault(error: unknown, path: string): unknown {
     errcode === sqliteCannotOpen
   ) {
     return new StoreNotWritableError(
-      `Cannot write to the store at ${path}: ${reasons[code] ?? "it cannot be made there"}.`,
+      `Cannot write to the store at ${path}: ${reasons[code] ?? "it is not there, and cannot be made"}.`,
       "Make the folder writable for this user, or set LAMELLA_HOME to one that is.",
       { cause: error },
     );

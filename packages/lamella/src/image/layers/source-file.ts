@@ -84,6 +84,6 @@ export function sourceFileProblems(
   context: LayerContext,
 ): readonly Problem[] {
   return namedSources(layer, context).flatMap(({ absolute }) =>
-    worldProblems(absolute, `${call} names`, "file"),
+    worldProblems(absolute, "it names", "file"),
   );
 }

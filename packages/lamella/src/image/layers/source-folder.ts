@@ -104,7 +104,7 @@ export function* sourceFolderProblems(
   context: LayerContext,
 ): SlicedWork<readonly Problem[]> {
   const folder = onThisMachine(context, layer.source);
-  const problems = worldProblems(folder, `${call} names`, "folder");
+  const problems = worldProblems(folder, "it names", "folder");
   if (problems.length > 0) return problems;
   try {
     yield* walk(folder, defaultIgnoreRules);

@@ -12,7 +12,7 @@ export function isFolder(path: string): boolean {
 
 /**
  * What is wrong with `path` when a file or folder of that kind is needed there, and can be read. `who` says what needs
- * it, as in `withSourceFile names`.
+ * it, as in `it names` after the name of a layer.
  */
 export function worldProblems(
   path: string,

@@ -77,6 +77,16 @@ function describe(code: string, error: unknown): string {
       return "its name is not known";
     case "EAI_AGAIN":
       return "its name could not be looked up";
+    case "ECONNRESET":
+    case "ECONNABORTED":
+    case "EPIPE":
+    case "UND_ERR_SOCKET":
+      return "it breaks the connection off";
+    case "ETIMEDOUT":
+    case "UND_ERR_CONNECT_TIMEOUT":
+    case "UND_ERR_HEADERS_TIMEOUT":
+    case "UND_ERR_BODY_TIMEOUT":
+      return "it does not answer in time";
     case "CERT_HAS_EXPIRED":
       return "its certificate has expired";
     case "ERR_TLS_CERT_ALTNAME_INVALID":
@@ -109,5 +119,5 @@ function wayOut(code: string, host: string): string {
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
     return "Check the spelling of the host, the network and the proxy settings.\nWithout a network, configure a mirror for this registry.";
   }
-  return "Check the network and the proxy settings, then try again.";
+  return "Check the network and the proxy settings, then try again.\nIf it stays so, look into the registry's log.";
 }
