@@ -17,6 +17,8 @@ export interface ProjectOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Folder of wheels below the project, which is then all that packages come from; else the machine's own index. */
   readonly wheels?: string;
+  /** Package index, instead of the machine's own. */
+  readonly indexUrl?: string;
 }
 
 /** A folder as a user has it: a definition, its files, settings; and a store of its own. */
@@ -58,9 +60,14 @@ export function debianImage(registry: string, name: string, ...calls: readonly s
 }
 
 /** `config.yaml`. JSON is YAML. */
-export function settings({ mirror, wheels }: Pick<ProjectOptions, "mirror" | "wheels">): string {
-  const python = wheels === undefined ? {} : { python: { findLinks: [wheels], noIndex: true } };
-  return JSON.stringify({ lamella: { registries: { "docker.io": { mirror } }, ...python } });
+export function settings({
+  mirror,
+  wheels,
+  indexUrl,
+}: Pick<ProjectOptions, "mirror" | "wheels" | "indexUrl">): string {
+  const folder = wheels === undefined ? {} : { findLinks: [wheels], noIndex: true };
+  const python = { ...folder, ...(indexUrl !== undefined && { indexUrl }) };
+  return JSON.stringify({ lamella: { registries: { "docker.io": { mirror } }, python } });
 }
 
 /** How the command is started, beside where. */

@@ -1,30 +1,13 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { mountSmallDisk } from "../../testing/small-disk.ts";
 import { sha256 } from "../files/digest.ts";
 import { DiskFullError, StoreNotWritableError } from "./error.ts";
 import { Store } from "./store.ts";
 
-const run = promisify(execFile);
-
-/** A filesystem of its own, which only root may mount. */
-async function mountTmpfs(options: string): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), "lamella-disk-"));
-  await run("mount", ["-t", "tmpfs", "-o", options, "lamella-test", path]);
-  return {
-    path,
-    [Symbol.asyncDispose]: async () => {
-      await run("umount", [path]);
-      await rm(path, { recursive: true });
-    },
-  };
-}
-
 test("a full disk is said at any write, and leaves nothing half done", async () => {
-  await using disk = await mountTmpfs("size=2m");
+  await using disk = await mountSmallDisk("2m");
   await using store = await Store.open(join(disk.path, "store"));
   const { digest } = await store.blobs.put(Buffer.from("a thin layer"));
   {
@@ -52,7 +35,7 @@ test("a full disk is said at any write, and leaves nothing half done", async () 
     await using partial = await store.blobs.partial(sha256(whole));
     await expect(partial.write(whole)).rejects.toThrow(DiskFullError);
   }
-  await run("mount", ["-o", "remount,size=20m", disk.path]);
+  await disk.remount("size=20m");
   await using partial = await store.blobs.partial(sha256(whole));
   expect(partial.offset).toBeGreaterThan(0);
   await partial.write(whole.subarray(partial.offset));
@@ -60,10 +43,10 @@ test("a full disk is said at any write, and leaves nothing half done", async () 
 });
 
 test("a disk that cannot be written to is said", async () => {
-  await using disk = await mountTmpfs("size=1m");
+  await using disk = await mountSmallDisk("1m");
   await using store = await Store.open(join(disk.path, "store"));
-  await run("mount", ["-o", "remount,ro", disk.path]);
+  await disk.remount("ro");
   await expect(Store.open(join(disk.path, "other"))).rejects.toThrow(StoreNotWritableError);
   await expect(store.blobs.put(Buffer.from("a thin layer"))).rejects.toThrow(StoreNotWritableError);
-  await run("mount", ["-o", "remount,rw", disk.path]);
+  await disk.remount("rw");
 });
