@@ -16,7 +16,7 @@ export async function lockFile(path: string, signal?: AbortSignal): Promise<Disp
     signal?.throwIfAborted();
     const database = new DatabaseSync(path, { timeout: 0 });
     try {
-      database.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE");
+      database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
       return { [Symbol.dispose]: () => database.close() };
     } catch (error) {
       database.close();

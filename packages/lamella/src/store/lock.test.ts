@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,4 +25,8 @@ test("one at a time has the lock of a name, and others have theirs", async () =>
   await using a = await acquireLock(store, "a");
   await using b = await acquireLock(store, "b");
   expect([a, b]).toHaveLength(2);
+  // Nothing lies beside the files, which nobody would remove if this process were killed.
+  const files = await readdir(join(root, "locks"));
+  expect(files.filter((name) => !name.endsWith(".lock"))).toEqual([]);
+  expect(files).toHaveLength(3);
 });

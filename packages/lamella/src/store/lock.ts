@@ -29,8 +29,9 @@ export async function tryLockFile(path: string): Promise<Lock | undefined> {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
-    // No journal: there is nothing to roll back, and a lock can be had on a full disk.
-    database.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE");
+    // No journal beside the file, which a killed process would leave: there is nothing to roll back, and a lock can be had
+    // on a full disk. (OFF says the same, and newer versions of Node, whose databases are defensive, pass it over.)
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return heldLock(database);
   } catch (error) {
     database?.close();
