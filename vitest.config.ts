@@ -20,6 +20,7 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,
+          globalSetup: "packages/lamella/testing/uv-on-path.ts",
         },
       },
     ],

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { executables } from "../packages/lamella/src/python/process.ts";
 import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
 import {
   type RunningRegistry,
@@ -383,6 +384,28 @@ describe("a full disk", () => {
       expect(await readdir(join(store, "sessions"))).toEqual([]);
     },
   );
+
+  test("for uv, on a machine that has none, is said", async () => {
+    await pushDebianBase(registry.host, { python: true });
+    const project = open.use(
+      await createProject({
+        mirror: registry.host,
+        definition: debianImage(registry.host, "app", 'withPipPackages("demo")'),
+      }),
+    );
+    await using disk = await mountSmallDisk("20m");
+    const uvs = await executables("uv", process.env);
+    const folders = process.env["PATH"]?.split(delimiter) ?? [];
+    const path = folders.filter((folder) => !uvs.includes(join(folder, "uv"))).join(delimiter);
+
+    const { message, hint } = await failed({ ...project, store: join(disk.path, "store") }, [], {
+      env: { PATH: path },
+    });
+
+    expect(message).toContain("No space left");
+    expect(message).toContain(disk.path);
+    expect(hint).toContain("LAMELLA_HOME");
+  });
 
   test("for a layout is said, and nothing half-done is left", async () => {
     await pushMadeImage(registry.host, "acme/base", [await makeLayer([directory("app")])]);

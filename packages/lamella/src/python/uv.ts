@@ -1,5 +1,6 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { diskFull } from "../store/error.ts";
 import { acquireLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
 import { withCredentials } from "./package-index/credentials.ts";
@@ -16,7 +17,8 @@ const oldestUv: readonly [number, number] = [0, 8];
  * Finds a uv that is new enough: the one on PATH, else one that is installed into the store with the machine's own
  * Python package client, and so through the machine's own index settings.
  *
- * Raises {@link UvUnavailableError}, which lists the ways to get uv, when neither is to be had.
+ * Raises {@link UvUnavailableError}, which lists the ways to get uv, when neither is to be had, and DiskFullError
+ * when the store has no room for it.
  */
 export async function findUv(options: {
   readonly store: Store;
@@ -68,6 +70,7 @@ async function install(
   }
   await using scratch = await store.scratch("uv");
   const target = path.join(scratch.path, "uv");
+  const places = { cwd: scratch.path, env, signal };
   // pip's own settings decide about the index; these would contradict --target.
   const pipEnvironment = { ...env, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0" };
   const pip = (interpreter: string): Promise<ProcessResult> =>
@@ -83,21 +86,29 @@ async function install(
         "--no-input",
         "--no-deps",
       ].concat(["--only-binary=:all:", "--target", target, "uv"]),
-      { cwd: scratch.path, env: pipEnvironment, signal },
+      { ...places, env: pipEnvironment },
     );
   let result = await pip(python);
   if (result.code !== 0 && /No module named pip/.test(result.stderr)) {
     // Debian has Python without pip; its venv module, where installed, brings one along.
     const venv = path.join(scratch.path, "venv");
-    const made = await run(python, ["-m", "venv", venv], { cwd: scratch.path, env, signal });
-    if (made.code !== 0) {
+    const interpreter = path.join(venv, "bin", "python3");
+    // In two steps: venv keeps what ensurepip says to itself.
+    result = await run(python, ["-m", "venv", "--without-pip", venv], places);
+    if (result.code === 0) result = await run(interpreter, ["-m", "ensurepip"], places);
+    if (
+      /No module named (?:venv|ensurepip)|ensurepip is (?:not available|disabled)/.test(
+        result.stderr,
+      )
+    ) {
       throw unavailable(
         "there is no uv on PATH, and python3 has neither pip nor venv to install it with",
       );
     }
-    result = await pip(path.join(venv, "bin", "python3"));
+    if (result.code === 0) result = await pip(interpreter);
   }
   if (result.code !== 0) {
+    if (/No space left on device|Disk quota exceeded/.test(result.stderr)) throw diskFull(target);
     throw unavailable(
       `there is no uv on PATH, and pip could not install it: ${lastLines(result.stderr)}`,
     );
