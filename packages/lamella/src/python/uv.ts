@@ -96,16 +96,12 @@ async function install(
     // In two steps: venv keeps what ensurepip says to itself.
     result = await run(python, ["-m", "venv", "--without-pip", venv], places);
     if (result.code === 0) result = await run(interpreter, ["-m", "ensurepip"], places);
-    if (
-      /No module named (?:venv|ensurepip)|ensurepip is (?:not available|disabled)/.test(
-        result.stderr,
-      )
-    ) {
+    if (result.code === 0) result = await pip(interpreter);
+    if (/No module named (?:pip|venv|ensurepip)|ensurepip is disabled/.test(result.stderr)) {
       throw unavailable(
         "there is no uv on PATH, and python3 has neither pip nor venv to install it with",
       );
     }
-    if (result.code === 0) result = await pip(interpreter);
   }
   if (result.code !== 0) {
     if (/No space left on device|Disk quota exceeded/.test(result.stderr)) throw diskFull(target);
