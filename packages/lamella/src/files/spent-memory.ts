@@ -1,16 +1,27 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
+// V8 sees only the small handles of buffers: it lets some 80 MB of dead ones pile up in every thread before it looks.
+
 /** Bytes of a thread's buffers that may be waiting for collection. */
-const tolerated = 16 * 1024 * 1024;
+const tolerated = 32 * 1024 * 1024;
 
 let collect: (() => void) | undefined;
 let spent = 0;
 
 /**
- * Says that buffers of so many bytes were made and are as good as done with. Each chunk that is read, and each piece that
- * zlib inflates, is a new buffer; V8, which sees only their small handles, lets some 80 MB of dead ones pile up in every
- * thread before it looks. Here it looks every {@link tolerated} bytes, some ten milliseconds each time.
+ * Frees a buffer that nobody else has, at once and without the collector. It and all views of it are empty afterwards.
+ * Never for what a stream or a socket may still hold.
+ */
+export function release({ buffer }: Uint8Array): void {
+  // Small Buffers share a slab of that size with others.
+  if (buffer.byteLength > Buffer.poolSize && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
+/**
+ * Says that buffers of so many bytes were made and will soon be done with, where nobody can say when: those that streams
+ * read or inflate, or that several contents share. The collector is called for every {@link tolerated} bytes; it takes
+ * some ten milliseconds.
  */
 export function spend(bytes: number): void {
   spent += bytes;

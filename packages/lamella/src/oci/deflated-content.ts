@@ -1,7 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import type { ByteSource, DeflatedContent } from "../files/entry.ts";
-import { spend } from "../files/spent-memory.ts";
+import { release, spend } from "../files/spent-memory.ts";
 import { ContentMismatchError } from "./error.ts";
 
 /**
@@ -16,6 +16,7 @@ const sliceBytes = 256 * 1024;
 export interface DeflatedReceiver {
   /** The deflate stream itself, unchanged. */
   compressed(bytes: Uint8Array): Promise<void> | void;
+  /** The bytes are gone when this returns. */
   inflated(bytes: Uint8Array): void;
 }
 
@@ -42,7 +43,7 @@ export async function readDeflated(
   }
   await receiver.compressed(deflated);
   receiver.inflated(inflated);
-  spend(inflated.length);
+  release(inflated);
 }
 
 /** All the bytes of a small stream, which must be as many as were announced. */

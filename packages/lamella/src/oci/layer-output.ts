@@ -4,7 +4,7 @@ import { crc32, deflateRaw } from "node:zlib";
 import type { Digest } from "../files/digest.ts";
 import type { DeflatedContent } from "../files/entry.ts";
 import type { ByteSink } from "../files/sink.ts";
-import { spend } from "../files/spent-memory.ts";
+import { release } from "../files/spent-memory.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { readDeflated } from "./deflated-content.ts";
 import {
@@ -27,7 +27,7 @@ const largestSynchronous = 64 * 1024;
 /** Members that may be in the making; each holds up to {@link memberBytes} and its compressed form. */
 const membersAhead = 2;
 
-const deflateAsync = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw);
+const deflateAsync = promisify<Uint8Array, { level: number; chunkSize: number }, Buffer>(deflateRaw);
 
 /**
  * The two faces of a layer that is being written: tar bytes go in, gzip members come out, and the tar is hashed on the
@@ -50,7 +50,6 @@ export class LayerOutput implements AsyncDisposable {
 
   /** Adds bytes of the tar, which are copied. */
   async raw(bytes: Uint8Array): Promise<void> {
-    spend(bytes.length);
     let rest = bytes;
     while (rest.length > 0) {
       const part = rest.subarray(0, memberBytes - this.#blockLength);
@@ -81,7 +80,6 @@ export class LayerOutput implements AsyncDisposable {
       },
       this.#signal,
     );
-    spend(content.compressedSize);
     await sink.write(memberTrailer(content.crc32, content.size));
     this.#tarSize += content.size;
   }
@@ -130,16 +128,23 @@ export class LayerOutput implements AsyncDisposable {
   /** Writes the oldest members until this many are left. */
   async #drain(left: number): Promise<void> {
     while (this.#queue.length > left) {
-      await this.#sink.write(await this.#queue[0]!);
+      const member = await this.#queue[0]!;
+      await this.#sink.write(member);
+      release(member);
       void this.#queue.shift();
     }
   }
 }
 
+/** A member of bytes that are given away: they are gone when it is made. */
 function deflateInThread(bytes: Uint8Array): Promise<Uint8Array> {
-  const member = deflateAsync(bytes, { level: deflateLevel }).then((deflated) =>
-    wrapDeflated(deflated, crc32(bytes), bytes.length),
-  );
+  const options = { level: deflateLevel, chunkSize: memberBytes / 2 };
+  const member = deflateAsync(bytes, options).then((deflated) => {
+    const wrapped = wrapDeflated(deflated, crc32(bytes), bytes.length);
+    release(deflated);
+    release(bytes);
+    return wrapped;
+  });
   // Awaited when its turn comes; until then a failure must not count as unhandled.
   member.catch(() => {});
   return member;

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import type { FileContent } from "../files/entry.ts";
+import { spend } from "../files/spent-memory.ts";
 import { readCentralDirectory } from "./zip/central-directory.ts";
 import {
   checkDescriptor,
@@ -85,6 +86,7 @@ export class ZipArchive implements Disposable {
       ) {
         const start = entry.headerOffset;
         window = { start, bytes: this.#file.read(start, endOfRun(order, index) - start) };
+        spend(window.bytes.length);
       }
       const { start, bytes } = window;
       yield this.#piece(entry, bytes.subarray(entry.headerOffset - start, end - start));

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import { spend } from "../../files/spent-memory.ts";
 import { CompilerFailedError } from "../wheel-error.ts";
 import { type Compiler, compilerEnvironment, compilerFlags } from "./compiler.ts";
 import { compilerProgram } from "./program.ts";
@@ -82,6 +83,7 @@ export class Interpreter implements AsyncDisposable {
       const answer = this.#answer;
       this.#answer = undefined;
       this.#length = Buffer.alloc(0);
+      spend(answer.length);
       this.#waiting.shift()?.resolve(answer);
     }
   }
