@@ -122,7 +122,7 @@ describe("bytecode", () => {
     ]);
   });
 
-  it("is of what lies among the packages and ends in .py", async () => {
+  it("is of what lies among the packages and ends in .py, but for suites of tests", async () => {
     const entries = await compile({
       files: {
         "demo.py": "",
@@ -130,6 +130,8 @@ describe("bytecode", () => {
         "demo/stub.pyi": "",
         "demo/.py": "",
         "demo/__pycache__/old.py": "",
+        "demo/tests/test_demo.py": "",
+        "demo/testing/tests.py": "",
         "demo-1.0.data/purelib/pure.py": "",
         "demo-1.0.data/scripts/script.py": "#!python\n",
         "demo-1.0.data/data/share/data.py": "",
@@ -140,6 +142,7 @@ describe("bytecode", () => {
     expect(modules(entries)).toEqual([
       "__pycache__/demo",
       "demo/__pycache__/stored",
+      "demo/testing/__pycache__/tests",
       "demo/__pycache__/with.dots",
       "__pycache__/from_data",
       "__pycache__/pure",

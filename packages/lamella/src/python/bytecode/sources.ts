@@ -16,13 +16,19 @@ const chunkLength = 64;
 /** Larger sources, in bytes, are left out: compiling takes up to a hundred times their size in memory. */
 const largestSource = 16 * 1024 * 1024;
 
-/** A wheel's sources in fixed chunks: what lies in the folder of packages and ends in `.py`, by path. */
+/**
+ * Suites of tests that packages bring along: near half of what pandas, scipy and their like install, imported by no
+ * program. Where one is imported all the same, Python compiles it then.
+ */
+const testSuite = /\/tests\//;
+
+/** A wheel's sources in fixed chunks: what lies in the folder of packages and ends in `.py`, but for tests, by path. */
 export function sourceChunks(wheel: OpenWheel, target: InstallTarget): Source[][] {
   const library = `${sitePackages(target)}/`;
   const sources: Source[] = [];
   for (const [path, { content }] of wheel.files) {
     if (!/[^/]\.py$/.test(path) || !path.startsWith(library)) continue;
-    if (path.includes("/__pycache__/")) continue;
+    if (path.includes("/__pycache__/") || testSuite.test(path)) continue;
     // Whatever the installer makes itself is no module.
     if (content instanceof Uint8Array || content.size > largestSource) continue;
     sources.push({ path, entry: content });
