@@ -27,7 +27,9 @@ const largestSynchronous = 64 * 1024;
 /** Members that may be in the making; each holds up to {@link memberBytes} and its compressed form. */
 const membersAhead = 2;
 
-const deflateAsync = promisify<Uint8Array, { level: number; chunkSize: number }, Buffer>(deflateRaw);
+const deflateAsync = promisify<Uint8Array, { level: number; chunkSize: number }, Buffer>(
+  deflateRaw,
+);
 
 /**
  * The two faces of a layer that is being written: tar bytes go in, gzip members come out, and the tar is hashed on the
