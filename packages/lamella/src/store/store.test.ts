@@ -231,6 +231,14 @@ test("a store that is closed leaves no session", async () => {
   expect(await readdir(join(root, "sessions"))).toEqual([]);
 });
 
+test("a store that is closed takes nothing more", async () => {
+  await store.blobs.put(Buffer.from("a thin layer"));
+  await store[Symbol.asyncDispose]();
+  await expect(store.blobs.put(Buffer.from("too late"))).rejects.toThrow("is closed");
+  await expect(store.memos.put("late", "key", 1)).rejects.toThrow("is closed");
+  expect(await readdir(join(root, "sessions"))).toEqual([]);
+});
+
 test("a store that is closed takes with it what a thread left that was ended", async () => {
   const thread = new Worker(new URL("./testdata/write-for-ever-thread.ts", import.meta.url), {
     workerData: { root },

@@ -7,7 +7,8 @@ import { removeDeadSessions, type ScratchDirectory, Session } from "./session.ts
 
 /**
  * The local content store: one folder that any number of processes and threads use at once, with no server between
- * them. Disposing of it is good manners; what a process leaves behind is removed by the next one that opens the store.
+ * them. Disposing of it is good manners, and ends writing; what a process leaves behind is removed by the next one that
+ * opens the store.
  */
 export class Store implements AsyncDisposable {
   /** Absolute path of the store's folder. */
@@ -15,6 +16,7 @@ export class Store implements AsyncDisposable {
   readonly blobs: BlobStore;
   readonly memos: MemoStore;
   #session: Promise<Session> | undefined;
+  #closed = false;
 
   private constructor(root: string) {
     this.root = root;
@@ -56,6 +58,8 @@ export class Store implements AsyncDisposable {
 
   /** Begun with the first file that is written: to read needs no session. */
   async #currentSession(): Promise<Session> {
+    // Whatever goes on behind the back of a build that was stopped: it would leave its files to nobody.
+    if (this.#closed) throw new Error(`The store in ${this.root} is closed.`);
     this.#session ??= Session.begin(this.path("sessions"));
     try {
       return await this.#session;
@@ -66,6 +70,7 @@ export class Store implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     const session = this.#session;
     this.#session = undefined;
     await (await session?.catch(() => undefined))?.[Symbol.asyncDispose]();
