@@ -36,7 +36,12 @@ export async function openSession(
   const resources = new Resources();
   try {
     const store = resources.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
-    const memo = resources.use(await DigestMemo.load(store.path("file-digests")));
+    const memo = resources.use(
+      // In the store's session: beside the memo it would stay when the process is killed.
+      await DigestMemo.load(store.path("file-digests"), {
+        temporaryPath: () => store.temporaryPath(),
+      }),
+    );
     const client = resources.use(
       createRegistryClient({
         registries: config.registries,
