@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stripTypes } from "./module-source.ts";
 
@@ -11,7 +11,7 @@ export function stripTypesOnce(source: string, folder: string): string {
   // Each Node has its own parser.
   const key = createHash("sha256").update(`${process.version}\n${source}`).digest("hex");
   const path = join(folder, `${key}.js`);
-  // A file that was cut short by a crash of the machine lacks its last line.
+  // A file that is being written, or was when its writer was killed, lacks its last line.
   const seal = `\n//${key}`;
   const kept = readKept(path);
   if (kept?.endsWith(seal)) return kept;
@@ -28,12 +28,11 @@ function readKept(path: string): string | undefined {
   }
 }
 
+/** Under its own name from the beginning: a temporary one would stay for ever when its writer is killed. */
 function keep(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, path);
+    writeFileSync(path, text, { mode: 0o600 });
   } catch {
     // Another time.
   }
