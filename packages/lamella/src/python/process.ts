@@ -33,7 +33,7 @@ export async function executables(name: string, env: Environment): Promise<strin
 
 /**
  * Runs a program to its end, with nothing on its standard input. Rejects when it cannot be started, writes more than
- * 64 MiB, or the signal aborts (it is killed then).
+ * 64 MiB, or the signal aborts: then it is killed, and has ended when this rejects, so it writes no more files.
  */
 export async function run(
   file: string,
@@ -53,7 +53,10 @@ export async function run(
     killSignal: "SIGKILL",
   });
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  child.once("error", reject);
+  child.once("error", (error) => {
+    if (child.pid === undefined) reject(error);
+    else child.once("exit", () => reject(error));
+  });
   child.once("close", (code) => resolve(code ?? -1));
   const collect = (stream: NodeJS.ReadableStream): (() => string) => {
     const chunks: Buffer[] = [];
