@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { contentBytes } from "../../testing/file-entries.ts";
-import { bytecodeEntries, type Compiler, findCompiler } from "./bytecode.ts";
+import { BytecodeCompiler, type Compiler, findCompiler } from "./bytecode.ts";
 
 // The oracle: what uv compiles when it installs. It needs Python 3.11 and the package index.
 
@@ -57,20 +56,16 @@ describe("bytecode", () => {
     const target = { python: "3.11", prefix, physicalPrefix: "venv" };
     const different: string[] = [];
     const ours = new Set<string>();
-    const entries = bytecodeEntries(
-      compiler,
-      wheels.map((path) => ({ path })),
-      target,
-    );
-    for await (const entry of entries) {
-      if (entry.kind !== "file") continue;
-      const path = relative("venv", entry.path);
-      ours.add(path);
-      const bytes = await contentBytes(entry.content);
-      if (theirs.get(path)?.equals(bytes)) continue;
-      const copy = join(scratch, `${different.length}.pyc`);
-      await writeFile(copy, bytes);
-      different.push(copy, join(prefix, path));
+    await using running = new BytecodeCompiler(compiler);
+    for (const wheel of wheels) {
+      for await (const file of running.compile({ path: wheel }, target)) {
+        const path = relative("venv", file.path);
+        ours.add(path);
+        if (theirs.get(path)?.equals(file.bytes)) continue;
+        const copy = join(scratch, `${different.length}.pyc`);
+        await writeFile(copy, file.bytes);
+        different.push(copy, join(prefix, path));
+      }
     }
     expect([...ours].sort()).toEqual([...theirs.keys()].sort());
     // A pair of equal code objects under equal headers differs in reference flags alone.

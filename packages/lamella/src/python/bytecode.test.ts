@@ -1,17 +1,22 @@
 import { execFileSync, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { contentBytes, placeEntries } from "../../testing/file-entries.ts";
+import { placeEntries } from "../../testing/file-entries.ts";
 import { type TestWheel, writeWheel } from "../../testing/wheel-writer.ts";
-import { sha256 } from "../files/digest.ts";
-import type { FileEntry } from "../files/entry.ts";
+import { bytesFile } from "../files/entry.ts";
 import { compilerFlags } from "./bytecode/compiler.ts";
 import { compilerProgram } from "./bytecode/program.ts";
-import { BytecodeCompiler, bytecodeEntries, type Compiler, findCompiler } from "./bytecode.ts";
+import {
+  BytecodeCompiler,
+  type BytecodeCompilerOptions,
+  type CompiledFile,
+  type Compiler,
+  findCompiler,
+} from "./bytecode.ts";
 import type { InstallTarget } from "./install-target.ts";
 import { wheelEntries } from "./wheel.ts";
 import { CompilerFailedError, InvalidWheelError } from "./wheel-error.ts";
@@ -46,29 +51,23 @@ async function largeWheel(): Promise<string> {
   return writeWheel(folder, { name: "big", files });
 }
 
-function modules(entries: readonly FileEntry[]): string[] {
+/** A compiler for one wheel alone. */
+async function* compiled(
+  path: string,
+  options: BytecodeCompilerOptions = { workers: 1 },
+  by = compiler,
+): AsyncGenerator<CompiledFile, void, void> {
+  await using running = new BytecodeCompiler(by, options);
+  yield* running.compile({ path }, target);
+}
+
+async function compile(wheel: TestWheel): Promise<CompiledFile[]> {
+  return Array.fromAsync(compiled(await writeWheel(folder, wheel)));
+}
+
+function modules(files: readonly CompiledFile[]): string[] {
   const site = `opt/venv/lib/python${python}/site-packages/`;
-  return entries
-    .filter(({ kind }) => kind === "file")
-    .map(({ path }) => path.replace(site, "").replace(`.${compiler.cacheTag}.pyc`, ""));
-}
-
-/** What is at each path: bytecode by its digest. */
-async function summary(
-  wheels: readonly { readonly path: string }[],
-  workers: number,
-): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for await (const entry of bytecodeEntries(compiler, wheels, target, { workers })) {
-    const file = entry.kind === "file";
-    found.set(entry.path, file ? sha256(await contentBytes(entry.content)) : entry.kind);
-  }
-  return found;
-}
-
-async function compile(wheel: TestWheel): Promise<FileEntry[]> {
-  const path = await writeWheel(folder, wheel);
-  return Array.fromAsync(bytecodeEntries(compiler, [{ path }], target, { workers: 1 }));
+  return files.map(({ path }) => path.replace(site, "").replace(`.${compiler.cacheTag}.pyc`, ""));
 }
 
 describe("bytecode", () => {
@@ -79,7 +78,11 @@ describe("bytecode", () => {
       files: { "demo/__init__.py": "def where():\n    return where.__code__.co_filename\n" },
     });
     await placeEntries("/", wheelEntries(path, placed));
-    await placeEntries("/", bytecodeEntries(compiler, [{ path }], placed, { workers: 1 }));
+    await using running = new BytecodeCompiler(compiler, { workers: 1 });
+    for await (const file of running.compile({ path }, placed)) {
+      await mkdir(dirname(`/${file.path}`), { recursive: true });
+      await placeEntries("/", [bytesFile(file.path, file.bytes)]);
+    }
     const site = join(prefix, `lib/python${python}/site-packages`);
     // Whoever sees this text has not read the bytecode.
     await writeFile(join(site, "demo/__init__.py"), "raise SystemExit('compiled anew')");
@@ -93,33 +96,16 @@ describe("bytecode", () => {
   });
 
   it("is the same for any number of workers, and beside any other wheel", async () => {
-    const big = { path: await largeWheel() };
-    const small = { path: await writeWheel(folder, { name: "small", files: { "small.py": "1" } }) };
-    const alone = await summary([big], 1);
-    expect([...alone.values()].filter((what) => what !== "directory")).toHaveLength(150);
-    expect(await summary([big], 3)).toEqual(alone);
-    const beside = await summary([small, big], 2);
-    for (const [entry, what] of alone) expect(beside.get(entry)).toBe(what);
-  });
-
-  it("names directories once, before what they hold", async () => {
-    const entries = await compile({ files: { "a/x.py": "", "a/b/y.py": "", "top.py": "" } });
-    const site = ["opt", "opt/venv", "opt/venv/lib", `opt/venv/lib/python${python}`];
-    const library = `opt/venv/lib/python${python}/site-packages`;
-    const pyc = (path: string, name: string) =>
-      `${library}/${path}__pycache__/${name}.${compiler.cacheTag}.pyc`;
-    expect(entries.map(({ path }) => path)).toEqual([
-      ...site,
-      library,
-      `${library}/a`,
-      `${library}/a/b`,
-      `${library}/a/b/__pycache__`,
-      pyc("a/b/", "y"),
-      `${library}/a/__pycache__`,
-      pyc("a/", "x"),
-      `${library}/__pycache__`,
-      pyc("", "top"),
-    ]);
+    const big = await largeWheel();
+    const small = await writeWheel(folder, { name: "small", files: { "small.py": "1" } });
+    const alone = await Array.fromAsync(compiled(big));
+    expect(alone).toHaveLength(150);
+    expect(await Array.fromAsync(compiled(big, { workers: 3 }))).toEqual(alone);
+    await using running = new BytecodeCompiler(compiler, { workers: 2 });
+    const [, beside] = await Promise.all(
+      [small, big].map((path) => Array.fromAsync(running.compile({ path }, target))),
+    );
+    expect(beside).toEqual(alone);
   });
 
   it("is of what lies among the packages and ends in .py, but for suites of tests", async () => {
@@ -170,21 +156,6 @@ describe("bytecode", () => {
     ]);
   });
 
-  it("comes from the first wheel that has it", async () => {
-    const one = await writeWheel(folder, { name: "one", files: { "both.py": "x = 'of one'" } });
-    const two = await writeWheel(folder, {
-      name: "two",
-      files: { "both.py": "x = 'of two'", "two.py": "" },
-    });
-    const wheels = [{ path: two }, { path: one }];
-    const entries = await Array.fromAsync(bytecodeEntries(compiler, wheels, target));
-    expect(modules(entries)).toEqual(["__pycache__/both", "__pycache__/two"]);
-    const both = entries.find(({ path }) => path.includes("/both."));
-    expect(
-      both?.kind === "file" && (await contentBytes(both.content)).toString("latin1"),
-    ).toContain("of two");
-  });
-
   it("is not made of a wheel that lies about a source", async () => {
     const members = [{ name: "lie.py", content: "x = 1", central: { crc: 1 }, local: { crc: 1 } }];
     await expect(compile({ members })).rejects.toThrow(InvalidWheelError);
@@ -197,12 +168,12 @@ describe("a compiler", () => {
     const path = await largeWheel();
     const running = new BytecodeCompiler(compiler, { workers: 2 });
     const [one, two] = await Promise.all([
-      Array.fromAsync(running.entries(path, target)),
-      Array.fromAsync(running.entries(path, target)),
+      Array.fromAsync(running.compile({ path }, target)),
+      Array.fromAsync(running.compile({ path }, target)),
     ]);
     expect(modules(one)).toHaveLength(150);
     expect(modules(two)).toEqual(modules(one));
-    const third = running.entries(path, target);
+    const third = running.compile({ path }, target);
     const ended = expect(Array.fromAsync(third)).rejects.toThrow(/stopped|disposed/);
     await running[Symbol.asyncDispose]();
     await ended;
@@ -212,7 +183,7 @@ describe("a compiler", () => {
     const path = await largeWheel();
     const controller = new AbortController();
     const { signal } = controller;
-    const entries = bytecodeEntries(compiler, [{ path }], target, { workers: 1, signal });
+    const entries = compiled(path, { workers: 1, signal });
     await entries.next();
     controller.abort(new Error("enough"));
     await expect(Array.fromAsync(entries)).rejects.toThrow("enough");
@@ -242,16 +213,14 @@ describe("a compiler", () => {
     await chmod(executable, 0o755);
     const long = `x = ${"1 + ".repeat(2500)}1\n`;
     const path = await writeWheel(folder, { files: { "a.py": "x = 1", "m.py": long, "z.py": "" } });
-    const entries = await Array.fromAsync(
-      bytecodeEntries({ ...compiler, executable }, [{ path }], target),
-    );
+    const entries = await Array.fromAsync(compiled(path, {}, { ...compiler, executable }));
     expect(modules(entries)).toEqual(["__pycache__/a", "__pycache__/z"]);
   });
 
   it("that is none, or ends, is a typed error", async () => {
     const path = await writeWheel(folder, { files: { "a.py": "" } });
     for (const executable of [join(folder, "missing"), "/bin/false", "/bin/echo"]) {
-      const entries = bytecodeEntries({ ...compiler, executable }, [{ path }], target);
+      const entries = compiled(path, {}, { ...compiler, executable });
       await expect(Array.fromAsync(entries)).rejects.toThrow(CompilerFailedError);
     }
   });

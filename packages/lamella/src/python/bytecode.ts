@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
 import { posix } from "node:path";
-import type { FileEntry } from "../files/entry.ts";
 import type { Compiler } from "./bytecode/compiler.ts";
 import { Interpreter } from "./bytecode/interpreter.ts";
 import { bytecodePath, type Source, sourceChunks } from "./bytecode/sources.ts";
@@ -22,6 +21,13 @@ export interface BytecodeCompilerOptions {
   /** Interpreters at once; the result does not depend on it. The machine's cores where absent. */
   readonly workers?: number;
   readonly signal?: AbortSignal;
+}
+
+/** Bytecode of one source. */
+export interface CompiledFile {
+  /** In the image, relative to its root: where Python looks for it. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
 }
 
 /** Jobs that an interpreter is given at once, so that it has the next one when it is done with the first. */
@@ -52,70 +58,45 @@ export class BytecodeCompiler implements AsyncDisposable {
     this.#signal?.addEventListener("abort", this.#stop, { once: true });
   }
 
-  /** {@link BytecodeCompiler.entriesOf} for one wheel. */
-  entries(path: string, target: InstallTarget): AsyncGenerator<FileEntry, void, void> {
-    return this.entriesOf([{ path }], target);
-  }
-
   /**
-   * The bytecode of what the wheels install, as `__pycache__` folders for a layer above theirs: unchecked hash-based files
-   * (PEP 552), which hold no times. A function of wheels, target and the compiler's version. What does not compile is left
-   * out, as pip and uv leave it out. Where two wheels install one path, the wheel that is named first has it.
+   * The bytecode of what a wheel installs: unchecked hash-based files (PEP 552), which hold no times. A function of wheel,
+   * target and the compiler's version. What does not compile is left out, as pip and uv leave it out.
    *
-   * Some chunks are compiled ahead, so that the machine stays busy while the entries are written; memory is bounded by
+   * Some chunks are compiled ahead, so that the machine stays busy while their bytes are used; memory is bounded by
    * their number. Raises InvalidWheelError, and CompilerFailedError when the interpreter breaks.
    */
-  async *entriesOf(
-    wheels: Iterable<WheelToCompile>,
+  async *compile(
+    { path, ...options }: WheelToCompile,
     target: InstallTarget,
-  ): AsyncGenerator<FileEntry, void, void> {
-    const given = new Set<string>();
+  ): AsyncGenerator<CompiledFile, void, void> {
+    using wheel = await openWheel(path, target, options);
     const ahead = this.#workers * jobsPerInterpreter;
     const queue: Compiling[] = [];
-    const { physicalPrefix } = target;
-    for await (const chunk of this.#chunks(wheels, target)) {
-      queue.push(chunk);
-      if (queue.length <= ahead) continue;
-      yield* this.#finished(queue.shift() as Compiling, physicalPrefix, given);
+    for (const sources of sourceChunks(wheel, target)) {
+      this.#signal?.throwIfAborted();
+      const results = this.#compile(wheel.archive, sources, target);
+      // It is awaited later, or never when the consumer has gone; the failure must not count as unhandled until then.
+      results.catch(() => undefined);
+      queue.push({ sources, results });
+      if (queue.length > ahead) yield* this.#finished(queue.shift() as Compiling, target);
     }
-    for (const chunk of queue) yield* this.#finished(chunk, physicalPrefix, given);
-  }
-
-  /** Starts the chunks as they are asked for. */
-  async *#chunks(
-    wheels: Iterable<WheelToCompile>,
-    target: InstallTarget,
-  ): AsyncGenerator<Compiling, void, void> {
-    for (const { path, ...options } of wheels) {
-      using wheel = await openWheel(path, target, options);
-      for (const sources of sourceChunks(wheel, target)) {
-        this.#signal?.throwIfAborted();
-        const results = this.#compile(wheel.archive, sources, target);
-        // It is awaited later, or never when the consumer has gone; the failure must not count as unhandled until then.
-        results.catch(() => undefined);
-        yield { sources, results };
-      }
-    }
+    for (const chunk of queue) yield* this.#finished(chunk, target);
   }
 
   async *#finished(
     { sources, results }: Compiling,
-    physicalPrefix: string,
-    given: Set<string>,
-  ): AsyncGenerator<FileEntry, void, void> {
+    { physicalPrefix }: InstallTarget,
+  ): AsyncGenerator<CompiledFile, void, void> {
     const compiled = await results.catch((error: unknown) => {
       this.#signal?.throwIfAborted();
       throw error;
     });
     this.#signal?.throwIfAborted();
-    for (const [index, { path }] of sources.entries()) {
-      const data = compiled[index];
-      const place = bytecodePath(`${physicalPrefix}/${path}`, this.#compiler.cacheTag);
-      if (!data || given.has(place)) continue;
-      yield* newDirectories(posix.dirname(place), given);
-      given.add(place);
-      const content = { encoding: "identity", size: data.length, data } as const;
-      yield { kind: "file", path: place, mode: 0o644, content };
+    for (const [index, source] of sources.entries()) {
+      const bytes = compiled[index];
+      if (!bytes) continue;
+      const path = bytecodePath(`${physicalPrefix}/${source.path}`, this.#compiler.cacheTag);
+      yield { path, bytes };
     }
   }
 
@@ -170,25 +151,6 @@ export class BytecodeCompiler implements AsyncDisposable {
     this.#signal?.removeEventListener("abort", this.#stop);
     await Promise.all(this.#interpreters.splice(0).map((one) => one[Symbol.asyncDispose]()));
   }
-}
-
-/** {@link BytecodeCompiler.entriesOf} with a compiler for this call alone. */
-export async function* bytecodeEntries(
-  compiler: Compiler,
-  wheels: Iterable<WheelToCompile>,
-  target: InstallTarget,
-  options: BytecodeCompilerOptions = {},
-): AsyncGenerator<FileEntry, void, void> {
-  await using running = new BytecodeCompiler(compiler, options);
-  yield* running.entriesOf(wheels, target);
-}
-
-/** The directory and those above it that were not given before, the highest first. */
-function* newDirectories(path: string, given: Set<string>): Generator<FileEntry, void, void> {
-  if (given.has(path) || path === ".") return;
-  yield* newDirectories(posix.dirname(path), given);
-  given.add(path);
-  yield { kind: "directory", path, mode: 0o755 };
 }
 
 /** Reads an answer of the program (see `bytecode/program.ts`); without results and damage, the process crashed. */

@@ -10,6 +10,7 @@ import type { Owner } from "../resolve/ground.ts";
 export interface LocalWheel {
   /** Normalized (PEP 503). */
   readonly name: string;
+  readonly digest: Digest;
   /** Where it is; in the store its name there is its hash. */
   readonly path: string;
   /** As PEP 427 has it. */

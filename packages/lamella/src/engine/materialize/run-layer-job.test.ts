@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeWheel } from "../../../testing/wheel-writer.ts";
+import { sha256 } from "../../files/digest.ts";
 import { decompressLayer } from "../../oci/decompress.ts";
 import { mediaType } from "../../oci/media-type.ts";
 import { readTar } from "../../oci/tar-reader.ts";
@@ -11,6 +12,7 @@ import { findCompiler } from "../../python/bytecode.ts";
 import { InvalidWheelError } from "../../python/wheel-error.ts";
 import { Store } from "../../store/store.ts";
 import { Compilers } from "./compilers.ts";
+import { keepBytecode } from "./kept-bytecode.ts";
 import type { LayerJobResult, LocalWheel } from "./layer-job.ts";
 import { type Bench, runLayerJob } from "./run-layer-job.ts";
 
@@ -33,7 +35,8 @@ afterAll(async () => {
 
 async function wheel(name: string, files: Readonly<Record<string, string>>): Promise<LocalWheel> {
   const path = await writeWheel(folder, { name, version: "1.0", files });
-  return { name, path, filename: `${name}-1.0-py3-none-any.whl` };
+  const digest = sha256(await readFile(path));
+  return { name, digest, path, filename: `${name}-1.0-py3-none-any.whl` };
 }
 
 /** The layer's files with their contents. */
@@ -78,6 +81,47 @@ test("the overlaps' layer has the winner's file alone, and says whose it is", as
   ]);
 });
 
+test("bytecode is compiled once for each wheel, whatever shares its layer", async () => {
+  const compiler = await findCompiler({ python: "3.11", env: process.env });
+  if (!compiler) throw new Error("There is no Python 3.11 to test with.");
+  const one = await wheel("kept", { "kept/__init__.py": "", "kept/part.py": "x = 1\n" });
+  const two = await wheel("other", { "other.py": "y = 1\n" });
+  const job = { kind: "bytecode", target, compiler } as const;
+  const alone = await runLayerJob({ ...job, wheels: [one] }, bench);
+  const paths = ["kept/__pycache__/__init__", "kept/__pycache__/part"].map(
+    (path) => `${site}/${path}.${compiler.cacheTag}.pyc`,
+  );
+  expect([...(await filesOf(alone)).keys()]).toEqual(paths);
+
+  // A compiler that is none: only what is new may be compiled.
+  await using broken = new Compilers();
+  const without = { ...bench, compilers: broken };
+  const missing = { ...compiler, executable: "/nowhere" };
+  const again = { ...job, compiler: missing, wheels: [one] };
+  expect(await runLayerJob(again, without)).toEqual(alone);
+  const both = { ...again, wheels: [one, two] };
+  await expect(runLayerJob(both, without)).rejects.toThrow("/nowhere");
+
+  const together = await filesOf(await runLayerJob({ ...job, wheels: [one, two] }, bench));
+  const other = `${site}/__pycache__/other.${compiler.cacheTag}.pyc`;
+  expect([...together.keys()].sort()).toEqual([...paths, other].sort());
+});
+
+test("bytecode in the store that is damaged is made anew", async () => {
+  const compiler = await findCompiler({ python: "3.11", env: process.env });
+  if (!compiler) throw new Error("There is no Python 3.11 to test with.");
+  const one = await wheel("damaged", { "damaged.py": "x = 'what is damaged'\n" });
+  const { blob } = await keepBytecode(one, { target, compiler, ...bench });
+  const job = { kind: "bytecode", target, compiler, wheels: [one] } as const;
+  const path = bench.store.blobs.path(blob);
+  const bytes = await readFile(path);
+  for (const damaged of [bytes.fill(0, 20, 30), bytes.subarray(10), undefined]) {
+    await (damaged ? writeFile(path, damaged) : rm(path));
+    const files = await filesOf(await runLayerJob(job, bench));
+    expect([...files.keys()]).toEqual([`${site}/__pycache__/damaged.${compiler.cacheTag}.pyc`]);
+  }
+});
+
 test("wheels that own nothing together have no overlaps' layer", async () => {
   const wheels = [await wheel("one", { "one.py": "" }), await wheel("two", { "two.py": "" })];
   expect(await runLayerJob({ kind: "overlaps", wheels, target }, bench)).toEqual({ warnings: [] });
@@ -91,7 +135,10 @@ test("of several wheels the one whose file is not what it announces is named", a
     members: [{ name: "liar/data.txt", content: "a lie", ...lies }],
   });
   const filename = "liar-1.0-py3-none-any.whl";
-  const wheels = [await wheel("good", { "good.py": "" }), { name: "liar", path, filename }];
+  const wheels = [
+    await wheel("good", { "good.py": "" }),
+    { name: "liar", digest: sha256(""), path, filename },
+  ];
   const made = runLayerJob({ kind: "wheels", wheels, target }, bench);
   await expect(made).rejects.toThrow(InvalidWheelError);
   await expect(made).rejects.toThrow(

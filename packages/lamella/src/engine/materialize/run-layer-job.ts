@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import { place } from "../../base/placement.ts";
 import type { FileEntry } from "../../files/entry.ts";
 import { treeEntries } from "../../files/tree.ts";
@@ -7,6 +8,7 @@ import { installedPaths, wheelEntries } from "../../python/wheel.ts";
 import { invalidWheel } from "../../python/wheel-error.ts";
 import type { Store } from "../../store/store.ts";
 import type { Compilers } from "./compilers.ts";
+import { keepBytecode, keptEntries } from "./kept-bytecode.ts";
 import type {
   BytecodeJob,
   LayerJob,
@@ -18,6 +20,9 @@ import type {
 } from "./layer-job.ts";
 import { byPrecedence, findOverlaps, merged } from "./overlaps.ts";
 import { storeLayer, storeLayerUnlessEmpty } from "./store-layer.ts";
+
+/** Wheels of a layer that are compiled at once: many have too few sources to keep all interpreters busy. */
+const wheelsCompiling = 2;
 
 /** What a thread makes its layers with. */
 export interface Bench {
@@ -70,24 +75,38 @@ async function namingWheel<T>(
   }
 }
 
-async function makeBytecode(
-  job: BytecodeJob,
-  { store, compilers }: Bench,
-): Promise<LayerJobResult> {
-  const entries = compilers.get(job.compiler).entriesOf(byPrecedence(job.wheels), job.target);
-  const layer = await storeLayerUnlessEmpty(store, entries);
+async function makeBytecode(job: BytecodeJob, bench: Bench): Promise<LayerJobResult> {
+  const layer = await storeLayerUnlessEmpty(bench.store, bytecode(job.wheels, job, bench));
   return layer ? { layer, warnings: [] } : { warnings: [] };
 }
 
-async function makeOverlaps(
-  job: OverlapsJob,
-  { store, compilers }: Bench,
-): Promise<LayerJobResult> {
+/** The bytecode of wheels, for a layer above theirs. While that of one is written, the next is compiled. */
+function bytecode(
+  wheels: readonly LocalWheel[],
+  { target, compiler }: Pick<BytecodeJob, "target" | "compiler">,
+  bench: Bench,
+): AsyncGenerator<FileEntry, void, void> {
+  const compiling = pLimit(wheelsCompiling);
+  const kept = new Map(
+    wheels.map((wheel) => {
+      const one = compiling(() => keepBytecode(wheel, { target, compiler, ...bench }));
+      // Awaited when its turn comes; until then a failure must not count as unhandled.
+      one.catch(() => {});
+      return [wheel.name, one];
+    }),
+  );
+  return merged(wheels, async function* ({ name }) {
+    const one = await kept.get(name);
+    if (one) yield* keptEntries(one, bench.store);
+  });
+}
+
+async function makeOverlaps(job: OverlapsJob, bench: Bench): Promise<LayerJobResult> {
   const overlaps = await findOverlaps(job.wheels, job.target);
   if (overlaps.size === 0) return { warnings: [] };
   const owners = new Set([...overlaps.values()].flat());
-  const entries = overlapEntries(job, compilers, owners, overlaps);
-  const layer = await namingWheel(job, storeLayer(store, entries));
+  const entries = overlapEntries(job, bench, owners, overlaps);
+  const layer = await namingWheel(job, storeLayer(bench.store, entries));
   const warnings = [...overlaps].map(
     ([path, names]) =>
       `${names.join(" and ")} both install /${path}; the file of ${names.at(-1)} is kept.`,
@@ -98,7 +117,7 @@ async function makeOverlaps(
 /** The contested files of the winners, with their directories, and then their bytecode. */
 async function* overlapEntries(
   job: OverlapsJob,
-  compilers: Compilers,
+  bench: Bench,
   owners: ReadonlySet<string>,
   overlaps: ReadonlyMap<string, readonly string[]>,
 ): AsyncGenerator<FileEntry, void, void> {
@@ -107,11 +126,12 @@ async function* overlapEntries(
     overlaps,
     merged(wheels, (wheel) => installed(wheel, job)),
   );
-  if (!job.compiler) return;
-  const compiler = compilers.get(job.compiler);
-  const { cacheTag } = job.compiler;
-  const compiled = new Set(Array.from(overlaps.keys(), (path) => bytecodePath(path, cacheTag)));
-  yield* only(compiled, compiler.entriesOf(byPrecedence(wheels), job.target));
+  const { compiler, target } = job;
+  if (!compiler) return;
+  const compiled = new Set(
+    Array.from(overlaps.keys(), (path) => bytecodePath(path, compiler.cacheTag)),
+  );
+  yield* only(compiled, bytecode(wheels, { target, compiler }, bench));
 }
 
 /** The files at these paths, each after the directories that lead to it. */

@@ -31,13 +31,12 @@ export class WheelShelf {
     const { packages, wheels, downloader } = this.#packages;
     const [planned, wheel] = [packages[index], wheels[index]];
     if (!planned || !wheel) throw new RangeError(`No package ${index} in the plan.`);
-    const { name, version, size: total, directUrl } = planned;
+    const { name, version, digest, size: total, directUrl } = planned;
     const { journal, signal, store } = this.#session;
-    const isLocal =
-      wheel.url.startsWith("file:") || (await store.blobs.has(planned.digest)) !== undefined;
+    const isLocal = wheel.url.startsWith("file:") || (await store.blobs.has(digest)) !== undefined;
     const fetch = async (onProgress?: (done: number) => void): Promise<LocalWheel> => {
       const { path } = await downloader.fetch(wheel, { signal, onProgress });
-      return { name, path, filename: wheel.filename, ...(directUrl ? { directUrl } : {}) };
+      return { name, digest, path, filename: wheel.filename, ...(directUrl ? { directUrl } : {}) };
     };
     if (isLocal) return fetch();
     return journal.task(
