@@ -102,7 +102,7 @@ function bytecode(
 }
 
 async function makeOverlaps(job: OverlapsJob, bench: Bench): Promise<LayerJobResult> {
-  const overlaps = await findOverlaps(job.wheels, job.target);
+  const overlaps = await findOverlaps(job.wheels, job.target, bench.store);
   if (overlaps.size === 0) return { warnings: [] };
   const owners = new Set([...overlaps.values()].flat());
   const entries = overlapEntries(job, bench, owners, overlaps);
