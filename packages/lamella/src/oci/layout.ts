@@ -4,13 +4,13 @@ import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod/mini";
 import { type Digest, digestHex } from "../files/digest.ts";
+import { lockFile } from "../files/file-lock.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Document } from "./document.ts";
 import { BlobMismatchError, InvalidLayoutError } from "./error.ts";
 import { type ImageIndex, parseIndex } from "./index-document.ts";
 import { decodeJson, encodeJson } from "./json.ts";
 import { faultCode, namingFaults, ownPrefix, replaceFile } from "./layout-file.ts";
-import { lockFile } from "./layout-lock.ts";
 import { mediaType } from "./media-type.ts";
 
 /** The file that marks a layout, and the one version that there is (image-spec image-layout.md). */

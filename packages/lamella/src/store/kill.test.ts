@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { sha256 } from "../files/digest.ts";
-import { acquireLock } from "./lock.ts";
 import { Store } from "./store.ts";
 
 const program = new URL("./testdata/write-blobs-process.ts", import.meta.url).pathname;
@@ -38,21 +37,4 @@ test("processes killed as they write leave whole blobs and nothing else", async 
   await using partial = await store.blobs.partial(sha256(whole));
   await partial.write(whole.subarray(partial.offset));
   expect(await partial.commit()).toEqual({ digest: sha256(whole), size: whole.length });
-});
-
-test("a killed process gives its locks free at once", async () => {
-  const root = await mkdtemp(join(tmpdir(), "lamella-store-"));
-  await using _ = { [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
-  await using store = await Store.open(root);
-  const holder = new URL("./testdata/hold-lock-process.ts", import.meta.url).pathname;
-  const child = spawn(process.execPath, [holder, root, "tools"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(child.stdout, "data");
-  await expect(acquireLock(store, "tools", { signal: AbortSignal.timeout(30) })).rejects.toThrow(
-    "timeout",
-  );
-  const waiting = acquireLock(store, "tools", { signal: AbortSignal.timeout(5_000) });
-  child.kill("SIGKILL");
-  await using __ = await waiting;
 });

@@ -1,76 +1,17 @@
-import type { DatabaseSync } from "node:sqlite";
-import { setTimeout as delay } from "node:timers/promises";
 import { digestHex, sha256 } from "../files/digest.ts";
-import { storeFault } from "./error.ts";
-
-/*
- * Locks between processes are SQLite files on which an exclusive transaction is begun and nothing is ever written. The
- * kernel ends the lock with its process, however that ends, and across containers that share the store, where process
- * ids mean nothing. Threads and twice the same process exclude each other as well: SQLite sees to that.
- *
- * A trap: POSIX record locks of a process end when it closes *any* descriptor of the file, so a lock file must never be
- * opened by other means than SQLite.
- */
-
-// SQLite's result code for a lock that somebody else has.
-const sqliteBusy = 5;
-
-// Milliseconds between two attempts: short at first, since most locks are held shortly.
-const firstPause = 2;
-const longestPause = 100;
-
-/** A lock that is held until it is disposed of, or its process ends. */
-export interface Lock extends AsyncDisposable, Disposable {}
-
-/** Takes the lock on a file, which is created; undefined when another holder has it. */
-export async function tryLockFile(path: string): Promise<Lock | undefined> {
-  // Loaded late: most commands take no lock.
-  const { DatabaseSync } = await import("node:sqlite");
-  let database: DatabaseSync | undefined;
-  try {
-    database = new DatabaseSync(path, { timeout: 0 });
-    // No journal beside the file, which a killed process would leave: there is nothing to roll back, and a lock can be had
-    // on a full disk. (OFF says the same, and newer versions of Node, whose databases are defensive, pass it over.)
-    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
-    return heldLock(database);
-  } catch (error) {
-    database?.close();
-    if ((error as { readonly errcode?: unknown }).errcode === sqliteBusy) return undefined;
-    throw storeFault(error, path);
-  }
-}
+import { type FileLock, lockFile } from "../files/file-lock.ts";
+import { withStoreFaults } from "./error.ts";
 
 /**
  * Takes the lock of this name in a store, and waits for it as long as it takes. Raises the signal's reason when that is
- * aborted meanwhile. There is no order among those that wait.
+ * aborted meanwhile, StoreNotWritableError and DiskFullError.
  */
 export async function acquireLock(
   store: { path(...segments: string[]): string },
   name: string,
   options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<Lock> {
-  const { signal } = options;
+): Promise<FileLock> {
   // Hashed, so that a name may hold anything.
   const path = store.path("locks", `${digestHex(sha256(name)).slice(0, 32)}.lock`);
-  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
-    signal?.throwIfAborted();
-    const lock = await tryLockFile(path);
-    if (lock !== undefined) return lock;
-    try {
-      await delay(pause, undefined, signal === undefined ? {} : { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
-  }
-}
-
-function heldLock(database: DatabaseSync): Lock {
-  const release = (): void => {
-    if (database.isOpen) database.close();
-  };
-  return {
-    [Symbol.dispose]: release,
-    [Symbol.asyncDispose]: async () => release(),
-  };
+  return await withStoreFaults(path, () => lockFile(path, options));
 }

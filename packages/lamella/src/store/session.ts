@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { access, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type FileLock, tryLockFile } from "../files/file-lock.ts";
 import { isNotFound, withStoreFaults } from "./error.ts";
-import { type Lock, tryLockFile } from "./lock.ts";
 
 /** A folder on the store's filesystem that ends with its owner. */
 export interface ScratchDirectory extends AsyncDisposable {
@@ -18,10 +18,10 @@ const lockSuffix = ".lock";
 export class Session implements AsyncDisposable {
   readonly #folder: string;
   readonly #lockPath: string;
-  readonly #lock: Lock;
+  readonly #lock: FileLock;
   #files = 0;
 
-  private constructor(folder: string, lockPath: string, lock: Lock) {
+  private constructor(folder: string, lockPath: string, lock: FileLock) {
     this.#folder = folder;
     this.#lockPath = lockPath;
     this.#lock = lock;
