@@ -11,7 +11,7 @@ import {
 } from "../../testing/http-server.ts";
 import { DigestMemo } from "../files/digest-memo.ts";
 import { Store } from "../store/store.ts";
-import { parseRetryAfter, WheelDownloader } from "./download.ts";
+import { WheelDownloader } from "./download.ts";
 import type { WheelFile } from "./lock.ts";
 import { Credentials } from "./package-index/credentials.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
@@ -420,12 +420,4 @@ test("a wheel in a folder is used where it lies, once its hash is right", async 
   await expect(downloader.fetch(wheel)).rejects.toMatchObject({ code: "wheel-hash-mismatch" });
   await rm(file);
   await expect(downloader.fetch(wheel)).rejects.toMatchObject({ code: "wheel-not-found" });
-});
-
-test("Retry-After is seconds or a date", () => {
-  expect(parseRetryAfter("3")).toBe(3_000);
-  expect(parseRetryAfter("Sat, 21 Nov 2026 12:00:10 GMT", Date.UTC(2026, 10, 21, 12))).toBe(10_000);
-  expect(parseRetryAfter("Sat, 21 Nov 2020 12:00:10 GMT")).toBe(0);
-  expect(parseRetryAfter("soon")).toBeUndefined();
-  expect(parseRetryAfter(undefined)).toBeUndefined();
 });
