@@ -1,9 +1,9 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatReference } from "../image/reference.ts";
-import { type Lock, lockFileToPylock } from "../python/lock.ts";
-import { lockedCall } from "../python/locked-call.ts";
-import { formatPylock } from "../python/pylock.ts";
+import { formatLockFile } from "../python/lock/format-lock-file.ts";
+import { lockedCall } from "../python/lock/locked-call.ts";
+import type { Lock } from "../python/lock.ts";
 import { NothingToLockError } from "./error.ts";
 import type { ImageRequest } from "./image-request.ts";
 import type { BuildPlan } from "./plan.ts";
@@ -48,7 +48,7 @@ export async function lockImage(request: ImageRequest, session: Session): Promis
     locks,
     extra: { image },
   };
-  const text = formatPylock(lockFileToPylock(file, { directory }));
+  const text = formatLockFile(file, { directory });
   const changed = text !== request.lock?.text;
   if (changed) await replace(path, text);
   return { path, changed, plans };

@@ -1,16 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  differingVersions,
-  type Lock,
-  type LockedPackage,
-  type LockFile,
-  lockFileFromPylock,
-  lockFileToPylock,
-  parseLock,
-  staleReasons,
-} from "./lock.ts";
-import { formatPylock, parsePylock } from "./pylock.ts";
+import { formatLockFile } from "./lock/format-lock-file.ts";
+import type { LockFile } from "./lock/lock-file.ts";
+import { parseLockFile } from "./lock/parse-lock-file.ts";
+import { staleReasons } from "./lock/stale-reasons.ts";
+import { differingVersions, type Lock, type LockedPackage, parseLock } from "./lock.ts";
 import { InvalidLockError } from "./resolution-error.ts";
 
 const source = "/project/pylock.trainer.toml";
@@ -74,18 +68,17 @@ const file: LockFile = {
   },
 };
 
-const text = formatPylock(lockFileToPylock(file, { directory: "/project" }));
-const read = (changed: string): LockFile =>
-  lockFileFromPylock(parsePylock(changed, source), source);
+const text = formatLockFile(file, { directory: "/project" });
+const read = (changed: string): LockFile => parseLockFile(changed, source);
 
 test("a lock of two platforms is one file, and is read back as it was", () => {
   expect(read(text)).toEqual(file);
-  expect(formatPylock(lockFileToPylock(read(text), { directory: "/project" }))).toBe(text);
+  expect(formatLockFile(read(text), { directory: "/project" })).toBe(text);
 });
 
 test("a lock of one platform is read back as it was", () => {
   const single: LockFile = { ...file, locks: [amd64] };
-  expect(read(formatPylock(lockFileToPylock(single, { directory: "/project" })))).toEqual(single);
+  expect(read(formatLockFile(single, { directory: "/project" }))).toEqual(single);
 });
 
 test("the file as people see it", () => {
@@ -197,7 +190,7 @@ test("the file as people see it", () => {
 });
 
 test("paths are relative to the file: moved with its wheels, it means the moved wheels", () => {
-  const moved = lockFileFromPylock(parsePylock(text, "/else/where/l.toml"), "/else/where/l.toml");
+  const moved = parseLockFile(text, "/else/where/l.toml");
   expect(moved.locks[0]?.packages.at(-1)?.wheel.url).toBe(`file:///else/where/wheels/${local}`);
 });
 
@@ -332,9 +325,6 @@ test("versions that differ between platforms are told", () => {
     })),
   };
   expect(differingVersions(amd64, other)).toEqual([{ name: "numpy", versions: ["1.0", "2.0"] }]);
-  const both = lockFileFromPylock(
-    lockFileToPylock({ ...file, locks: [amd64, other] }, { directory: "/project" }),
-    source,
-  );
+  const both = read(formatLockFile({ ...file, locks: [amd64, other] }, { directory: "/project" }));
   expect(both.locks).toEqual([amd64, other]);
 });

@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { lockedCall } from "./locked-call.ts";
+import { lockedCall } from "./lock/locked-call.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
 import { WheelNotFoundError } from "./resolution-error.ts";
 import type { InstalledDistribution, ResolveOptions } from "./resolve-options.ts";

@@ -1,13 +1,8 @@
 import { valid as isVersion } from "@renovatebot/pep440";
 import pLimit from "p-limit";
 import { normalizeName } from "./distribution-name.ts";
-import {
-  type Lock,
-  type LockedPackage,
-  parseLock,
-  type WheelFile,
-  wheelFromPylock,
-} from "./lock.ts";
+import { wheelFromPylock } from "./lock/wheel-row.ts";
+import { type Lock, type LockedPackage, parseLock, type WheelFile } from "./lock.ts";
 import { readIndexSettings, withCallSettings } from "./package-index/settings.ts";
 import type { Pylock, PylockPackage } from "./pylock.ts";
 import { NoWheelError, UvFailedError, WheelHashError } from "./resolution-error.ts";

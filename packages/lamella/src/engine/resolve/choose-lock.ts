@@ -1,8 +1,9 @@
 import type { Base } from "../../base/base.ts";
 import { formatReference } from "../../image/reference.ts";
 import type { Compiler } from "../../python/bytecode.ts";
-import { differingVersions, type Lock, staleReasons } from "../../python/lock.ts";
-import { lockedCall } from "../../python/locked-call.ts";
+import { lockedCall } from "../../python/lock/locked-call.ts";
+import { staleReasons } from "../../python/lock/stale-reasons.ts";
+import { differingVersions, type Lock } from "../../python/lock.ts";
 import type { IndexSettings } from "../../python/package-index/settings.ts";
 import { resolve } from "../../python/resolve.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";

@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import type { Digest } from "../../files/digest.ts";
 import { type Platform, platforms } from "../../image/platform.ts";
 import { digestSchema } from "../../oci/schema.ts";
-import { type LockFile, lockFileFromPylock } from "../../python/lock.ts";
-import { parsePylock } from "../../python/pylock.ts";
+import type { LockFile } from "../../python/lock/lock-file.ts";
+import { parseLockFile } from "../../python/lock/parse-lock-file.ts";
 import { InvalidLockError } from "../../python/resolution-error.ts";
 import type { PlannedCompiler } from "../plan.ts";
 
@@ -48,7 +48,7 @@ export interface LockDocument {
 /** Parses the lock at `path`. Raises InvalidLockError. */
 export function parseLockDocument(bytes: Uint8Array, path: string): LockDocument {
   const text = new TextDecoder().decode(bytes);
-  const file = lockFileFromPylock(parsePylock(text, path), path);
+  const file = parseLockFile(text, path);
   const image = z.safeParse(lockedImage, file.extra["image"]);
   if (!image.success) {
     throw new InvalidLockError(

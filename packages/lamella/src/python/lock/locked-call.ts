@@ -1,9 +1,17 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { LockedCall } from "./lock.ts";
-import { splitCredentials } from "./package-index/credentials.ts";
-import { formatRequirement, type Requirement } from "./requirements.ts";
-import type { ResolveCall } from "./resolve-options.ts";
+import { splitCredentials } from "../package-index/credentials.ts";
+import { formatRequirement, type Requirement } from "../requirements.ts";
+import type { ResolveCall } from "../resolve-options.ts";
+
+/** What one call asked for, as it is kept in a lock to tell whether the lock still answers it. */
+export interface LockedCall {
+  /** Lines of PEP 508, hashes appended, sorted. */
+  readonly requirements: readonly string[];
+  readonly constraints: readonly string[];
+  /** Index addresses and other settings of the call, without credentials, sorted. */
+  readonly settings: readonly string[];
+}
 
 /**
  * What a call asks for, in the form that a lock file keeps. Paths of this machine are written relative to `directory`,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { parseRequirement } from "../requirements.ts";
 import { lockedCall } from "./locked-call.ts";
-import { parseRequirement } from "./requirements.ts";
 
 const requirement = (text: string, directory: string) =>
   parseRequirement(text, { where: "image.ts", directory });
