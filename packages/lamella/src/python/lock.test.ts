@@ -69,7 +69,7 @@ const file: LockFile = {
 };
 
 const text = formatLockFile(file, { directory: "/project" });
-const read = (changed: string): LockFile => parseLockFile(changed, source);
+const read = (changed: string): LockFile => parseLockFile({ path: source, text: changed });
 
 test("a lock of two platforms is one file, and is read back as it was", () => {
   expect(read(text)).toEqual(file);
@@ -190,70 +190,146 @@ test("the file as people see it", () => {
 });
 
 test("paths are relative to the file: moved with its wheels, it means the moved wheels", () => {
-  const moved = parseLockFile(text, "/else/where/l.toml");
+  const moved = parseLockFile({ path: "/else/where/l.toml", text });
   expect(moved.locks[0]?.packages.at(-1)?.wheel.url).toBe(`file:///else/where/wheels/${local}`);
 });
 
 describe("what is damaged or hostile is refused, and the file is named", () => {
-  test.each<[string, (text: string) => string]>([
-    ["no TOML", (t) => `${t}\n[`],
-    ["another version", (t) => t.replace('lock-version = "1.0"', 'lock-version = "2.0"')],
-    ["no version", (t) => t.replace('lock-version = "1.0"', "")],
-    ["another writer", (t) => t.replaceAll("tool.lamella", "tool.other")],
+  test.each<[string, string, (text: string) => string]>([
+    ["no TOML", ":104 cannot be used: it is no TOML", (t) => `${t}\n[`],
+    [
+      "another version",
+      ':1 cannot be used: it has the format version "2.0", not 1.0.',
+      (t) => t.replace('lock-version = "1.0"', 'lock-version = "2.0"'),
+    ],
+    [
+      "no version",
+      " cannot be used: lock-version is missing.",
+      (t) => t.replace('lock-version = "1.0"', ""),
+    ],
+    [
+      "another writer",
+      " cannot be used: it has no table [tool.lamella.resolution]",
+      (t) => t.replaceAll("tool.lamella", "tool.other"),
+    ],
     [
       "a later record",
+      ":81 cannot be used: a newer Lamella wrote it",
       (t) =>
         t.replace(
           "[tool.lamella.resolution]\nversion = 1",
           "[tool.lamella.resolution]\nversion = 2",
         ),
     ],
-    ["a hash too short", (t) => t.replace(hash("a"), "aa")],
-    ["no SHA-256", (t) => t.replace(`sha256 = "${hash("a")}"`, `sha512 = "${hash("a")}"`)],
+    [
+      "a hash too short",
+      ":10 cannot be used: attrs: the wheel attrs-1.0-py3-none-any.whl has no SHA-256 hash.",
+      (t) => t.replace(hash("a"), "aa"),
+    ],
+    [
+      "no SHA-256",
+      ":10 cannot be used: attrs: the wheel attrs-1.0-py3-none-any.whl has no SHA-256 hash.",
+      (t) => t.replace(`sha256 = "${hash("a")}"`, `sha512 = "${hash("a")}"`),
+    ],
     [
       "a password",
+      ":10 cannot be used: attrs: a wheel's address holds a user name or password.",
       (t) => t.replace("https://files.example/attrs", "https://joe:s3cret@files.example/attrs"),
     ],
     [
       "another scheme",
+      ":10 cannot be used: attrs: a wheel's address is no https: or file: URL.",
       (t) => t.replace("https://files.example/attrs", "ftp://files.example/attrs"),
     ],
-    ["a wheel of another package", (t) => t.replaceAll("attrs-1.0-py3", "other-1.0-py3")],
+    [
+      "a wheel of another package",
+      ":10 cannot be used: attrs: the wheel other-1.0-py3-none-any.whl is of another package.",
+      (t) => t.replaceAll("attrs-1.0-py3", "other-1.0-py3"),
+    ],
     [
       "a name that is not the address's",
+      ':10 cannot be used: attrs: the wheel "attrs-1.1',
       (t) => t.replace('name = "attrs-1.0', 'name = "attrs-1.1'),
     ],
-    ["an sdist as archive", (t) => t.replaceAll(local, "six-1.0.tar.gz")],
+    [
+      "an sdist as archive",
+      ":64 cannot be used: six: ",
+      (t) => t.replaceAll(local, "six-1.0.tar.gz"),
+    ],
     [
       "a path as name",
+      ":10 cannot be used: attrs: ",
       (t) => t.replace("https://files.example/attrs-", "https://files.example/%2e%2e%2fattrs-"),
     ],
     [
       "a package twice",
+      ":21 cannot be used: it has numpy twice for linux/amd64.",
       (t) => t.replace('name = "attrs"', 'name = "numpy"').replaceAll("attrs-", "numpy-"),
     ],
     [
       "a marker to evaluate",
+      ":47 cannot be used: the marker of nvidia-nccl is none that Lamella writes.",
       (t) => t.replace("platform_machine == 'x86_64'\"", "os_name == 'posix'\""),
     ],
-    ["no wheel for the platform", (t) => t.replaceAll("_aarch64", "_ppc64le")],
-    ["a call that is not there", (t) => t.replace("call = 1", "call = 9")],
-    ["a negative size", (t) => t.replace("size = 7", "size = -7")],
-    ["a name that is none", (t) => t.replace('name = "attrs"', 'name = "../attrs"')],
+    [
+      "no wheel for the platform",
+      ":21 cannot be used: numpy has no wheel for Python 3.11 on linux/arm64.",
+      (t) => t.replaceAll("_aarch64", "_ppc64le"),
+    ],
+    [
+      "a call that is not there",
+      ":42 cannot be used: numpy belongs to a call that is not there.",
+      (t) => t.replace("call = 1", "call = 9"),
+    ],
+    [
+      "a negative size",
+      ":13 cannot be used: packages[0].wheels[0].size is out of range.",
+      (t) => t.replace("size = 7", "size = -7"),
+    ],
+    [
+      "a name that is none",
+      ":7 cannot be used: packages[0].name is malformed.",
+      (t) => t.replace('name = "attrs"', 'name = "../attrs"'),
+    ],
     [
       "url and path",
+      ":10 cannot be used: a wheel of attrs has not exactly one of url and path.",
       (t) =>
         t.replace(
           'url = "https://files.example/attrs',
           'path = "x"\nurl = "https://files.example/attrs',
         ),
     ],
-    ["a very long file", (t) => `${t}#${"x".repeat(17 * 1024 * 1024)}`],
-  ])("%s", (_, change) => {
+    [
+      "a very long file",
+      " cannot be used: it is too long.",
+      (t) => `${t}#${"x".repeat(17 * 1024 * 1024)}`,
+    ],
+    [
+      "a number for text",
+      ":82 cannot be used: tool.lamella.resolution.python is not text.",
+      (t) => t.replace('python = "3.11"\n\n[tool', "python = 3.11\n\n[tool"),
+    ],
+    [
+      "another C library",
+      ':85 cannot be used: tool.lamella.resolution.platforms."linux/amd64".kind is none of "glibc", "musl".',
+      (t) => t.replace('"glibc"', '"bionic"'),
+    ],
+    [
+      "no calls",
+      ":80 cannot be used: tool.lamella.resolution.calls is missing.",
+      (t) => t.replaceAll("resolution.calls", "resolution.called"),
+    ],
+    [
+      "a row of no call",
+      ":18 cannot be used: packages[0].tool.lamella.call is missing.",
+      (t) => t.replace("call = 0", "called = 0"),
+    ],
+  ])("%s", (_, why, change) => {
     const changed = change(text);
     expect(changed).not.toBe(text);
     expect(() => read(changed)).toThrow(InvalidLockError);
-    expect(() => read(changed)).toThrow(source);
+    expect(() => read(changed)).toThrow(`The lock ${source}${why}`);
     expect(() => read(changed)).not.toThrow("s3cret");
   });
 

@@ -1,7 +1,9 @@
-import { parse as parseToml, stringify } from "smol-toml";
+import { parse as parseToml, stringify, TomlError } from "smol-toml";
 import * as z from "zod/mini";
 import { isDistributionName, normalizeName } from "./distribution-name.ts";
-import { InvalidLockError } from "./resolution-error.ts";
+import { invalidLock, type LockSource } from "./lock/invalid-lock.ts";
+import { parseLockTable } from "./lock/lock-table.ts";
+import type { KeyPath } from "./lock/toml-line.ts";
 
 /** One file of a package (PEP 751, `packages.wheels` and `packages.archive`). */
 export interface PylockFile {
@@ -80,61 +82,68 @@ const document = z.object({
   tool: z.optional(z.object({ lamella: z.optional(z.unknown()) })),
 });
 
-/**
- * Parses a lock of any writer (PEP 751). Raises {@link InvalidLockError}, which names `source` and the place in it.
- */
-export function parsePylock(text: string, source: string): Pylock {
-  const invalid = (why: string, cause?: unknown): InvalidLockError =>
-    new InvalidLockError(
-      `The lock ${source} cannot be used: ${why}.`,
-      "Restore it from version control, or write it anew: lamella lock FILE.",
-      { cause },
-    );
-  if (text.length > maximumLength) throw invalid("it is too long");
-  let toml: unknown;
-  try {
-    toml = parseToml(text);
-  } catch (error) {
-    throw invalid(`it is no TOML (${(error as Error).message.split("\n", 1)[0]})`, error);
-  }
-  const result = z.safeParse(document, toml);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw invalid(`${issue?.path.join(".") || "its content"}: ${issue?.message ?? "malformed"}`);
-  }
-  const lock = result.data;
+/** Parses a lock of any writer (PEP 751). Raises InvalidLockError, which says what is wrong, and in which line. */
+export function parsePylock(source: LockSource): Pylock {
+  if (source.text.length > maximumLength) throw invalidLock(source, "it is too long");
+  const lock = parseLockTable(document, parseText(source), source);
   if (!/^1\.\d+$/.test(lock["lock-version"])) {
-    throw invalid(
-      `it has the format version ${JSON.stringify(lock["lock-version"].slice(0, 20))}, not ${lockVersion}`,
-    );
+    const version = JSON.stringify(lock["lock-version"].slice(0, 20));
+    throw invalidLock(source, `it has the format version ${version}, not ${lockVersion}`, {
+      at: ["lock-version"],
+    });
   }
-  const readFile = (row: z.infer<typeof file>, where: string): PylockFile => {
-    if ((row.url === undefined) === (row.path === undefined)) {
-      throw invalid(`${where} has not exactly one of url and path`);
-    }
-    return {
-      ...(row.name !== undefined && { name: row.name }),
-      ...(row.url !== undefined && { url: row.url }),
-      ...(row.path !== undefined && { path: row.path }),
-      ...(row.size !== undefined && { size: row.size }),
-      hashes: Object.fromEntries(
-        Object.entries(row.hashes).map(([algorithm, hex]) => [algorithm, hex.toLowerCase()]),
-      ),
-    };
-  };
   return {
     ...(lock["requires-python"] !== undefined && { requiresPython: lock["requires-python"] }),
     environments: lock.environments ?? [],
-    packages: (lock.packages ?? []).map((row) => ({
+    packages: (lock.packages ?? []).map((row, index) => ({
       name: normalizeName(row.name),
       ...(row.version !== undefined && { version: row.version }),
       ...(row.marker !== undefined && { marker: row.marker }),
-      wheels: (row.wheels ?? []).map((wheel) => readFile(wheel, `a wheel of ${row.name}`)),
-      ...(row.archive && { archive: readFile(row.archive, `the archive of ${row.name}`) }),
+      wheels: (row.wheels ?? []).map((wheel, at) =>
+        toPylockFile(wheel, `a wheel of ${row.name}`, ["packages", index, "wheels", at], source),
+      ),
+      ...(row.archive && {
+        archive: toPylockFile(
+          row.archive,
+          `the archive of ${row.name}`,
+          ["packages", index, "archive"],
+          source,
+        ),
+      }),
       hasSource: row.sdist !== undefined || row.vcs !== undefined || row.directory !== undefined,
       ...(row.tool?.lamella !== undefined && { lamella: row.tool.lamella }),
     })),
     ...(lock.tool?.lamella !== undefined && { lamella: lock.tool.lamella }),
+  };
+}
+
+function parseText(source: LockSource): unknown {
+  try {
+    return parseToml(source.text);
+  } catch (error) {
+    const [message] = (error as Error).message.split("\n", 1);
+    const line = error instanceof TomlError ? { line: error.line } : {};
+    throw invalidLock(source, `it is no TOML (${message})`, { ...line, cause: error });
+  }
+}
+
+function toPylockFile(
+  { name, url, path, size, hashes: given }: z.infer<typeof file>,
+  what: string,
+  at: KeyPath,
+  source: LockSource,
+): PylockFile {
+  if ((url === undefined) === (path === undefined)) {
+    throw invalidLock(source, `${what} has not exactly one of url and path`, { at });
+  }
+  return {
+    ...(name !== undefined && { name }),
+    ...(url !== undefined && { url }),
+    ...(path !== undefined && { path }),
+    ...(size !== undefined && { size }),
+    hashes: Object.fromEntries(
+      Object.entries(given).map(([algorithm, hex]) => [algorithm, hex.toLowerCase()]),
+    ),
   };
 }
 

@@ -308,7 +308,7 @@ describe("from a folder of wheels", { timeout: 30_000 }, () => {
     );
     const file = path.join(folder, "pylock.two.toml");
     await writeFile(file, text);
-    expect(parseLockFile(text, file).locks).toEqual([amd64, arm64]);
+    expect(parseLockFile({ path: file, text }).locks).toEqual([amd64, arm64]);
     for (const [machine, tag] of [
       ["x86_64", "x86_64"],
       ["aarch64", "aarch64"],

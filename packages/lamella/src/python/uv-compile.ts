@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { comesFromFolders, rowsFromFolders, versionLines } from "./folder-wheels.ts";
+import type { LockSource } from "./lock/invalid-lock.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
 import { run } from "./process.ts";
 import { formatPylock, type Pylock, parsePylock } from "./pylock.ts";
@@ -28,6 +29,8 @@ export type Compile = (
   offline?: boolean,
 ) => Promise<Pylock>;
 
+const tooOldOrNew = "It is too old or too new: remove it from PATH, and Lamella installs its own.";
+
 /** Prepares everything that is the same for each run of uv, and gives the function that runs it. */
 export async function uvCompile(
   uv: string,
@@ -35,7 +38,7 @@ export async function uvCompile(
   settings: IndexSettings,
   scratch: string,
 ): Promise<Compile> {
-  const { python, platform, store, env, signal } = options;
+  const { python, store, env, signal } = options;
   const environment = uvEnvironment(env, settings);
   const target = describeTarget(options);
   const fromFolders = comesFromFolders(settings, options.calls);
@@ -93,8 +96,20 @@ export async function uvCompile(
     if (result.code !== 0) throw explainUvFailure(result.stderr, target);
     const answer = await readFile(output, "utf8");
     if (fromFolders) return await rowsFromFolders(answer, settings, options);
-    return parsePylock(answer, `that ${path.basename(uv)} wrote for ${platform}`);
+    return parseAnswer(uv, { path: output, text: answer });
   };
+}
+
+function parseAnswer(uv: string, answer: LockSource): Pylock {
+  try {
+    return parsePylock(answer);
+  } catch (error) {
+    throw new UvFailedError(
+      `What ${uv} answers cannot be read. ${(error as Error).message}`,
+      tooOldOrNew,
+      { cause: error },
+    );
+  }
 }
 
 /**
@@ -110,10 +125,7 @@ function uvPlatform(uv: string, help: string, { platform, libc }: ResolveOptions
     .sort((a, b) => a - b);
   const [oldest] = known;
   if (oldest === undefined) {
-    throw new UvFailedError(
-      `${uv} does not say which platforms it resolves for.`,
-      "It is too old or too new: remove it from PATH, and Lamella installs its own.",
-    );
+    throw new UvFailedError(`${uv} does not say which platforms it resolves for.`, tooOldOrNew);
   }
   // Below the oldest, uv's choice of version may have no wheel that fits; ranking says so then.
   const fitting = known.findLast((minor) => minor <= libc.minor) ?? oldest;

@@ -3,8 +3,8 @@ import type { Digest } from "../../files/digest.ts";
 import { type Platform, platforms } from "../../image/platform.ts";
 import { digestSchema } from "../../oci/schema.ts";
 import type { LockFile } from "../../python/lock/lock-file.ts";
+import { parseLockTable } from "../../python/lock/lock-table.ts";
 import { parseLockFile } from "../../python/lock/parse-lock-file.ts";
-import { InvalidLockError } from "../../python/resolution-error.ts";
 import type { PlannedCompiler } from "../plan.ts";
 
 /** What a lock says of one platform beside its packages. */
@@ -48,14 +48,8 @@ export interface LockDocument {
 /** Parses the lock at `path`. Raises InvalidLockError. */
 export function parseLockDocument(bytes: Uint8Array, path: string): LockDocument {
   const text = new TextDecoder().decode(bytes);
-  const file = parseLockFile(text, path);
-  const image = z.safeParse(lockedImage, file.extra["image"]);
-  if (!image.success) {
-    throw new InvalidLockError(
-      `The lock ${path} cannot be used: its table [tool.lamella.image] is damaged or missing.`,
-      "Restore it from version control, or write it anew: lamella lock FILE.",
-      { cause: image.error },
-    );
-  }
-  return { path, text, file, image: image.data };
+  const file = parseLockFile({ path, text });
+  const at = ["tool", "lamella", "image"];
+  const image = parseLockTable(lockedImage, file.extra["image"], { path, text }, at);
+  return { path, text, file, image };
 }

@@ -3,91 +3,110 @@ import * as z from "zod/mini";
 import { platforms } from "../../image/platform.ts";
 import type { Lock, LockedPackage, WheelFile } from "../lock.ts";
 import { type PylockPackage, parsePylock } from "../pylock.ts";
-import { InvalidLockError } from "../resolution-error.ts";
 import { chooseWheel } from "../tags.ts";
 import { parseWheelFilename } from "../wheel-filename.ts";
+import { invalidLock, type LockSource } from "./invalid-lock.ts";
 import type { LockFile } from "./lock-file.ts";
+import { parseLockTable } from "./lock-table.ts";
 import { markedPlatforms } from "./marker.ts";
-import { recordVersion, resolutionRecordSchema } from "./resolution-record.ts";
+import {
+  type ResolutionRecord,
+  recordVersion,
+  resolutionRecordSchema,
+} from "./resolution-record.ts";
 import { callIndexSchema } from "./schema.ts";
+import type { KeyPath } from "./toml-line.ts";
 import { wheelFromPylock } from "./wheel-row.ts";
 
+const lamellaTable: z.ZodMiniType<Record<string, unknown>> = z.record(z.string(), z.unknown());
+const rowTable = z.object({ call: callIndexSchema });
+
 /**
- * Reads back what formatLockFile wrote. `source` is the lock's absolute path: wheels named by a relative path are found
- * from its folder. Raises {@link InvalidLockError} for a lock of another writer, a marker that we do not
+ * Reads back what formatLockFile wrote. Raises InvalidLockError for a lock of another writer, a marker that we do not
  * write, a package twice, and a wheel whose name, hash or address is not in order.
  */
-export function parseLockFile(text: string, source: string): LockFile {
-  const pylock = parsePylock(text, source);
-  const invalid = (why: string, cause?: unknown): InvalidLockError =>
-    new InvalidLockError(
-      `The lock ${source} cannot be used: ${why}.`,
-      "Restore it from version control, or write it anew: lamella lock FILE.",
-      { cause },
-    );
-  const lamella = z.safeParse(z.record(z.string(), z.unknown()), pylock.lamella);
+export function parseLockFile(source: LockSource): LockFile {
+  const pylock = parsePylock(source);
+  const lamella = lamellaTable.safeParse(pylock.lamella);
   if (!lamella.success || lamella.data["resolution"] === undefined) {
-    throw invalid("it has no table [tool.lamella.resolution], so Lamella did not write it");
+    const why = "it has no table [tool.lamella.resolution], so Lamella did not write it";
+    throw invalidLock(source, why);
   }
   const { resolution, ...extra } = lamella.data;
-  const record = z.safeParse(resolutionRecordSchema, resolution);
-  if (!record.success) {
-    throw invalid(`its table [tool.lamella.resolution] is not of version ${recordVersion}`);
-  }
+  const record = parseRecord(resolution, source);
   const locks = platforms.flatMap((platform): Lock[] => {
-    const library = record.data.platforms[platform];
-    if (library === undefined) return [];
-    const target = { python: record.data.python, platform, libc: library };
+    const libc = record.platforms[platform];
+    if (libc === undefined) return [];
+    const target = { python: record.python, platform, libc };
     const packages: LockedPackage[] = [];
-    for (const row of pylock.packages) {
+    for (const [index, row] of pylock.packages.entries()) {
+      const at = ["packages", index];
       const on = row.marker === undefined ? platforms : markedPlatforms(row.marker);
-      if (on === undefined) throw invalid(`the marker of ${row.name} is none that Lamella writes`);
+      if (on === undefined) {
+        const why = `the marker of ${row.name} is none that Lamella writes`;
+        throw invalidLock(source, why, { at: [...at, "marker"] });
+      }
       if (!on.includes(platform)) continue;
       if (packages.some((other) => other.name === row.name)) {
-        throw invalid(`it has ${row.name} twice for ${platform}`);
+        throw invalidLock(source, `it has ${row.name} twice for ${platform}`, { at });
       }
-      const entry = lockedPackage(row, target, source, invalid);
-      if (entry.call >= record.data.calls.length) {
-        throw invalid(`${row.name} belongs to a call that is not there`);
+      const entry = lockedPackage(row, target, source, at);
+      if (entry.call >= record.calls.length) {
+        const why = `${row.name} belongs to a call that is not there`;
+        throw invalidLock(source, why, { at: [...at, "tool", "lamella", "call"] });
       }
       packages.push(entry);
     }
     return [{ ...target, packages: packages.sort((a, b) => compare(a.name, b.name)) }];
   });
-  return { calls: record.data.calls, locks, extra };
+  return { calls: record.calls, locks, extra };
 }
 
-type Invalid = (why: string, cause?: unknown) => InvalidLockError;
+function parseRecord(resolution: unknown, source: LockSource): ResolutionRecord {
+  const at = ["tool", "lamella", "resolution"];
+  const { version } = (resolution ?? {}) as { readonly version?: unknown };
+  if (typeof version === "number" && version > recordVersion) {
+    throw invalidLock(
+      source,
+      `a newer Lamella wrote it (its table [tool.lamella.resolution] has version ${version}, and this one reads ${recordVersion})`,
+      {
+        at: [...at, "version"],
+        hint: "Update Lamella, or remove the lock and write it anew: lamella lock FILE.",
+      },
+    );
+  }
+  return parseLockTable(resolutionRecordSchema, resolution, source, at);
+}
 
 function lockedPackage(
   row: PylockPackage,
   target: Pick<Lock, "python" | "platform" | "libc">,
-  source: string,
-  invalid: Invalid,
+  source: LockSource,
+  at: KeyPath,
 ): LockedPackage {
-  const call = z.safeParse(z.object({ call: callIndexSchema }), row.lamella);
-  if (!call.success) throw invalid(`${row.name} does not say to which call it belongs`);
-  if (row.version === undefined) throw invalid(`${row.name} has no version`);
-  const from = path.dirname(source);
-  let wheels: WheelFile[];
-  try {
-    wheels = (row.archive ? [row.archive] : row.wheels).map((file) => wheelFromPylock(file, from));
-  } catch (error) {
-    throw invalid(`${row.name}: ${(error as Error).message}`, error);
-  }
-  for (const { filename } of wheels) {
-    if (parseWheelFilename(filename).name !== row.name) {
-      throw invalid(`${row.name} has the wheel ${filename}, which is of another package`);
+  const { call } = parseLockTable(rowTable, row.lamella, source, [...at, "tool", "lamella"]);
+  if (row.version === undefined) throw invalidLock(source, `${row.name} has no version`, { at });
+  const from = path.dirname(source.path);
+  const wheels = (row.archive ? [row.archive] : row.wheels).map((file, index): WheelFile => {
+    const place = row.archive ? [...at, "archive"] : [...at, "wheels", index];
+    try {
+      const wheel = wheelFromPylock(file, from);
+      if (parseWheelFilename(wheel.filename).name === row.name) return wheel;
+      throw new Error(`the wheel ${wheel.filename} is of another package`);
+    } catch (error) {
+      const why = `${row.name}: ${(error as Error).message}`;
+      throw invalidLock(source, why, { at: place, cause: error });
     }
-  }
+  });
   const wheel = chooseWheel(wheels, target);
   if (wheel === undefined) {
-    throw invalid(`${row.name} has no wheel for Python ${target.python} on ${target.platform}`);
+    const why = `${row.name} has no wheel for Python ${target.python} on ${target.platform}`;
+    throw invalidLock(source, why, { at });
   }
   return {
     name: row.name,
     version: row.version,
-    call: call.data.call,
+    call,
     wheel,
     ...(row.archive && { directUrl: wheel.url }),
   };
