@@ -4,10 +4,20 @@ import { runInNewContext } from "node:vm";
 // V8 sees only the small handles of buffers: it lets some 80 MB of dead ones pile up in every thread before it looks.
 
 /** Bytes of a thread's buffers that may be waiting for collection. */
-const tolerated = 32 * 1024 * 1024;
+const tolerated = 16 * 1024 * 1024;
 
-let collect: (() => void) | undefined;
+/** Every so many collections a thorough one, which also gives back the room that short-lived objects took. */
+const thoroughEvery = 16;
+
+type Collector = (options: {
+  readonly type: "major";
+  readonly execution: "sync";
+  readonly flavor: "regular" | "last-resort";
+}) => void;
+
+let collect: Collector | undefined;
 let spent = 0;
+let collections = 0;
 
 /**
  * Frees a buffer that nobody else has, at once and without the collector. It and all views of it are empty afterwards.
@@ -27,12 +37,14 @@ export function spend(bytes: number): void {
   spent += bytes;
   if (spent < tolerated) return;
   spent = 0;
+  collections += 1;
   collect ??= exposeCollection();
-  collect();
+  const flavor = collections % thoroughEvery === 0 ? "last-resort" : "regular";
+  collect({ type: "major", execution: "sync", flavor });
 }
 
 /** The collector is there for who asks by this flag, in contexts that are made after it. */
-function exposeCollection(): () => void {
+function exposeCollection(): Collector {
   setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
+  return runInNewContext("gc") as Collector;
 }

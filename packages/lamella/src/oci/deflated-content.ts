@@ -129,6 +129,7 @@ async function stream(
         );
       }
       await receiver.compressed(chunk);
+      spend(chunk.length);
       yield chunk;
     }
   }
@@ -141,7 +142,8 @@ async function stream(
       }
       crc = crc32(chunk, crc);
       receiver.inflated(chunk);
-      spend(chunk.length);
+      // One that zlib has filled to its end; what else there is in a buffer of zlib's is still to come.
+      if (chunk.length === chunk.buffer.byteLength) release(chunk);
     }
   }
 

@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { isMainThread } from "node:worker_threads";
 import type { Digest } from "../files/digest.ts";
 import type { ByteSink } from "../files/sink.ts";
+import { spend } from "../files/spent-memory.ts";
 import { DigestMismatchError, storeFault } from "./error.ts";
 
 /** What was committed. */
@@ -109,6 +110,8 @@ export class BlobWriter implements ByteSink, AsyncDisposable {
   }
 
   async #writeBeside(chunk: Uint8Array): Promise<void> {
+    // What fills it are the pieces of a download, each a buffer of its own.
+    spend(bufferSize);
     await this.#writing;
     const full = this.#buffer.subarray(0, this.#used);
     [this.#buffer, this.#spare] = [this.#spare ?? Buffer.allocUnsafeSlow(bufferSize), this.#buffer];

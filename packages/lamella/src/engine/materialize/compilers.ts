@@ -6,7 +6,8 @@ export class Compilers implements AsyncDisposable {
 
   /** Stays usable until this object is disposed of. */
   get(compiler: Compiler): BytecodeCompiler {
-    const running = this.#running.get(compiler.executable) ?? new BytecodeCompiler(compiler);
+    const running =
+      this.#running.get(compiler.executable) ?? new BytecodeCompiler(compiler, { workers: 1 });
     this.#running.set(compiler.executable, running);
     return running;
   }
