@@ -10,7 +10,12 @@ import {
   type RunningRegistry,
   startRegistry,
 } from "../packages/lamella/testing/docker-registry.ts";
-import { lamella, lamellaCli, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import {
+  type LamellaResult,
+  lamella,
+  lamellaCli,
+  temporaryFolder,
+} from "../packages/lamella/testing/lamella.ts";
 import { directory, makeLayer } from "../packages/lamella/testing/made-base.ts";
 import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
 import { writeWheel } from "../packages/lamella/testing/wheel-writer.ts";
@@ -109,6 +114,33 @@ describe("with a lock", () => {
   });
 });
 
+describe("a lock beside two definitions whose images have one name", () => {
+  test("stays with the first, unless the second is told to take it", async () => {
+    await using project = await tinyProject();
+    await project.write("other.ts", tinyImage("beta"));
+    await project.write("same.ts", tinyImage("alpha"));
+    await lock(project);
+    const path = join(project.folder, "pylock.tiny.toml");
+    const first = await readFile(path, "utf8");
+
+    const refused = await tryLock(project, ["other.ts"]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(`The lock ${path} is that of image.ts`);
+    expect(refused.stderr).toContain("lamella lock other.ts --force");
+
+    expect(await tryLock(project, ["same.ts"])).toMatchObject({
+      code: 0,
+      stdout: "pylock.tiny.toml: 1 package, unchanged\n",
+    });
+    expect(await readFile(path, "utf8")).toBe(first);
+
+    expect(await tryLock(project, ["other.ts", "--force"])).toMatchObject({ code: 0 });
+    expect(await readFile(path, "utf8")).toMatch(/name = "beta"[^]*file = "other.ts"/);
+    const { stderr } = await tryBuild(project, ["--locked"]);
+    expect(stderr).toContain("(of other.ts) does not fit");
+  });
+});
+
 /** A project with an image that takes no time. */
 async function tinyProject(): Promise<Project> {
   const { host } = registry;
@@ -170,10 +202,13 @@ describe("layers", () => {
 
 const run = promisify(execFile);
 
-async function lock({ folder, store }: Project): Promise<void> {
-  const env = { LAMELLA_HOME: store };
-  const { code, stderr } = await lamella(["lock", "image.ts"], { cwd: folder, env });
+async function lock(project: Project): Promise<void> {
+  const { code, stderr } = await tryLock(project, ["image.ts"]);
   if (code !== 0) throw new Error(`lamella lock ended with code ${code}:\n${stderr}`);
+}
+
+function tryLock({ folder, store }: Project, args: readonly string[]): Promise<LamellaResult> {
+  return lamella(["lock", ...args], { cwd: folder, env: { LAMELLA_HOME: store } });
 }
 
 /** A program that runs the built command on the first processor that this process may use. */

@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Build } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/event.ts";
 import type { WrittenLock } from "../engine/lock-image.ts";
+import type { DefinitionSource } from "../engine/lock-owner.ts";
 import type { BuildPlan } from "../engine/plan.ts";
 import type { Image } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
@@ -27,10 +28,18 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Options of {@link plan} and {@link lock}. */
+/** Options of {@link plan}. */
 export interface PlanOptions extends BuildOptions {
   /** Told what happens meanwhile, as the events of a build are. */
   readonly emit?: (event: BuildEvent) => void;
+}
+
+/** Options of {@link lock}. */
+export interface LockOptions extends PlanOptions {
+  /** The definition's file (absolute) and export, which the lock then belongs to: that of another is not replaced. */
+  readonly definition?: DefinitionSource;
+  /** Replaces the lock of another definition whose image has the same name. */
+  readonly force?: boolean;
 }
 
 /** Turns definitions into images. The native builder is one; a remote service or an engine may be another. */
@@ -41,5 +50,5 @@ export interface Builder {
   /** What {@link build} would do, one plan a platform. */
   plan(image: Image, options: PlanOptions): Promise<readonly BuildPlan[]>;
   /** Writes the lock of an image beside its definition. */
-  lock(image: Image, options: PlanOptions): Promise<WrittenLock>;
+  lock(image: Image, options: LockOptions): Promise<WrittenLock>;
 }

@@ -2,7 +2,7 @@ import type { Build } from "../engine/build.ts";
 import type { WrittenLock } from "../engine/lock-image.ts";
 import type { BuildPlan } from "../engine/plan.ts";
 import type { Image } from "../image/image.ts";
-import type { BuildOptions, PlanOptions } from "./builder.ts";
+import type { BuildOptions, LockOptions, PlanOptions } from "./builder.ts";
 import { deferredBuilder } from "./deferred.ts";
 
 const nativeBuilder = deferredBuilder(
@@ -44,6 +44,6 @@ export function plan(image: Image, options: PlanOptions = {}): Promise<readonly 
  * const { path } = await lock(image);
  * ```
  */
-export function lock(image: Image, options: PlanOptions = {}): Promise<WrittenLock> {
+export function lock(image: Image, options: LockOptions = {}): Promise<WrittenLock> {
   return nativeBuilder.lock(image, options);
 }

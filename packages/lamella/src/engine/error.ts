@@ -15,6 +15,11 @@ export class NoRegistryError extends LamellaError {
   readonly code = "registry-missing";
 }
 
+/** The file of a lock is that of another definition, whose image has the same name. */
+export class LockTakenError extends LamellaError {
+  readonly code = "lock-taken";
+}
+
 /** An image without Python packages has nothing that a lock could hold. */
 export class NothingToLockError extends LamellaError {
   readonly code = "lock-nothing";

@@ -6,6 +6,7 @@ import { lockedCall } from "../python/lock/locked-call.ts";
 import type { Lock } from "../python/lock.ts";
 import { NothingToLockError } from "./error.ts";
 import type { ImageRequest } from "./image-request.ts";
+import { type DefinitionSource, lockOwner } from "./lock-owner.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { LockedImage, LockedPlatform } from "./resolve/lock-document.ts";
 import type { PreparedPlan } from "./resolve/prepared-plan.ts";
@@ -24,30 +25,47 @@ export interface WrittenLock {
 /**
  * Writes the lock of an image beside its definition: each package with its version and hash, the base's digests, the
  * order of the layers and the compiler of the bytecode. What an older lock says is kept where it still fits, unless
- * `upgrade` is asked for. Raises NothingToLockError for an image without packages.
+ * `upgrade` is asked for. `source` is the definition that the lock is for, if that is known. Raises NothingToLockError for
+ * an image without packages, and LockTakenError for a lock of another definition, unless `force` is asked for.
  */
-export async function lockImage(request: ImageRequest, session: Session): Promise<WrittenLock> {
+export async function lockImage(
+  request: ImageRequest,
+  session: Session,
+  source?: DefinitionSource,
+): Promise<WrittenLock> {
   const { definition, lockPath: path } = request;
   const directory = dirname(path);
-  const prepared = await resolveImage(request, session);
-  const calls = await pythonCalls(definition, session.signal);
-  const locks = prepared.flatMap(({ python }): Lock[] => (python ? [python.lock] : []));
-  if (locks.length === 0) {
+  const calls = (await pythonCalls(definition, session.signal)).map((call) =>
+    lockedCall(call, { directory }),
+  );
+  if (calls.every(({ requirements }) => requirements.length === 0)) {
     throw new NothingToLockError(
       `The image ${request.uri} has no Python packages to lock.`,
       "Pin its base by digest in the definition, if that is what you want: NAME@sha256:….",
     );
   }
+  const base = formatReference(request.base);
+  const owner = await lockOwner(
+    {
+      path,
+      definition: source,
+      base,
+      pythonVersion: definition.pythonVersion,
+      platforms: request.platforms,
+      calls,
+      force: request.options.force,
+    },
+    request.lock,
+  );
+  const prepared = await resolveImage(request, session);
+  const locks = prepared.flatMap(({ python }): Lock[] => (python ? [python.lock] : []));
   const plans = prepared.map(({ plan }) => plan);
   const image: LockedImage = {
-    base: formatReference(request.base),
+    ...(owner ? { definition: owner } : {}),
+    base,
     platforms: Object.fromEntries(prepared.map((one) => [one.plan.platform, lockedPlatform(one)])),
   };
-  const file = {
-    calls: calls.map((call) => lockedCall(call, { directory })),
-    locks,
-    extra: { image },
-  };
+  const file = { calls, locks, extra: { image } };
   const text = formatLockFile(file, { directory });
   const changed = text !== request.lock?.text;
   if (changed) await replace(path, text);

@@ -9,6 +9,7 @@ import { showTasks } from "./show-tasks.ts";
 
 export interface LockFlags extends CommonFlags {
   readonly upgrade?: boolean;
+  readonly force?: boolean;
 }
 
 /** `lamella lock`: writes the lock of each image; where it is, and whether it changed, go to stdout. */
@@ -16,8 +17,15 @@ export async function lockAction(this: CliContext, flags: LockFlags, file: strin
   const definition = await parseDefinitionArgument(file, this.cwd);
   const config = await loadSettings(this, flags.config);
   const { signal } = this;
-  for (const { image } of await loadDefinition(definition, this)) {
-    const options = { config, signal, ...(flags.upgrade && { upgrade: true }) };
+  const { upgrade, force } = flags;
+  for (const { name, image } of await loadDefinition(definition, this)) {
+    const options = {
+      config,
+      signal,
+      definition: { file: definition.file, ...(name !== "default" && { export: name }) },
+      ...(upgrade && { upgrade }),
+      ...(force && { force }),
+    };
     const written = await showTasks(this, (emit) => lock(image, { ...options, emit }));
     const packages = Math.max(...written.plans.map((plan) => plan.packages.length));
     const state = written.changed ? "written" : "unchanged";

@@ -12,6 +12,12 @@ export const lock: Command<CliContext> = buildCommand({
         withNegated: false,
         brief: "Look for newer packages and a newer base instead of keeping what is locked",
       },
+      force: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Replace the lock of another definition in the folder whose image has the same name",
+      },
       ...commonFlags,
     },
     positional: definitionPositional,
@@ -20,7 +26,7 @@ export const lock: Command<CliContext> = buildCommand({
     brief: "Write the lock beside a definition",
     customUsage: ["FILE[#NAME] [options]"],
     fullDescription: teach(
-      "Writes pylock.NAME.toml beside the definition: each package with its version and hash, the base's digest,\nthe order of the layers. Builds use it from then on; commit it, and two machines build the same bytes.",
+      "Writes pylock.NAME.toml beside the definition: each package with its version and hash, the base's digest,\nthe order of the layers. Builds use it from then on; commit it, and two machines build the same bytes.\nNAME is the image's: definitions in one folder that ask for other packages need images of other names.",
       [
         ["lamella lock image.ts", "Write or complete the lock"],
         ["lamella lock image.ts --upgrade", "Lock the newest versions that fit"],

@@ -8,6 +8,7 @@ import type { IndexSettings } from "../../python/package-index/settings.ts";
 import { resolve } from "../../python/resolve.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
+import { shownDefinition } from "../lock-owner.ts";
 import type { Session } from "../session.ts";
 import { LockError, UnknownLibcError } from "./error.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
@@ -88,7 +89,9 @@ function usableLock(
   if (reasons.length === 0) {
     return document.file.locks.find((one) => one.platform === target.platform);
   }
-  const stale = `The lock ${lockPath} does not fit the definition: ${reasons.join(" ")}`;
+  const { definition: owner } = document.image;
+  const named = owner ? `${lockPath} (of ${shownDefinition(owner)})` : lockPath;
+  const stale = `The lock ${named} does not fit the definition: ${reasons.join(" ")}`;
   if (options.locked) throw new LockError(stale, update);
   session.journal.warn("lock-stale", `${stale} Packages were resolved anew.`, update);
   return undefined;

@@ -17,8 +17,18 @@ export interface LockedPlatform {
   readonly compiler?: PlannedCompiler;
 }
 
+/** The definition that a lock was written for. */
+export interface LockedDefinition {
+  /** Relative to the lock, with `/` between segments. */
+  readonly file: string;
+  /** Absent for the default export. */
+  readonly export?: string;
+}
+
 /** What a lock says of the image beside its packages: `[tool.lamella.image]`. */
 export interface LockedImage {
+  /** Absent where a program that uses the library wrote the lock. */
+  readonly definition?: LockedDefinition;
   /** The base as the definition names it, in full. */
   readonly base: string;
   readonly platforms: { readonly [platform in Platform]?: LockedPlatform };
@@ -31,6 +41,7 @@ const lockedPlatform: z.ZodMiniType<LockedPlatform> = z.object({
 });
 
 const lockedImage: z.ZodMiniType<LockedImage> = z.object({
+  definition: z.exactOptional(z.object({ file: z.string(), export: z.exactOptional(z.string()) })),
   base: z.string(),
   platforms: z.partialRecord(z.enum(platforms), lockedPlatform) as z.ZodMiniType<
     LockedImage["platforms"]
