@@ -6,19 +6,19 @@ import { annotation } from "../annotation.ts";
 import type { ExistingImage } from "./target.ts";
 
 /**
- * Reads what a tag refers to. Nothing is given when one of the wanted platforms is not there. `readConfig` reads the
- * config of an image that is no index, if its platform is asked for.
+ * Reads what a tag refers to. Nothing is given when one of the wanted platforms is not there. `open` streams a
+ * blob: the config of an image that is no index, if its platform is asked for.
  */
 export async function existingImage(
   { descriptor, bytes }: { readonly descriptor: Descriptor; readonly bytes: Uint8Array },
   wanted: readonly Platform[] | undefined,
-  readConfig: (config: Descriptor) => Promise<Uint8Array>,
+  open: (blob: Descriptor) => AsyncIterable<Uint8Array>,
 ): Promise<ExistingImage | undefined> {
   const manifest = parseManifest(bytes);
   if (wanted) {
     const there = isIndex(manifest)
       ? manifest.manifests.map(({ platform }) => platform)
-      : [parseImageConfig(await readConfig(manifest.config))];
+      : [parseImageConfig(Buffer.concat(await Array.fromAsync(open(manifest.config))))];
     const names = new Set(
       there.map((platform) => platform && `${platform.os}/${platform.architecture}`),
     );

@@ -8,6 +8,7 @@ import {
   type BlobSource,
   type ExistingImage,
   type ImageDocuments,
+  innerManifests,
   rootDocument,
   type Target,
 } from "./target.ts";
@@ -28,12 +29,7 @@ export class LayoutTarget implements Target {
     wanted: readonly Platform[] | undefined,
   ): Promise<ExistingImage | undefined> {
     const named = await this.#layout.manifest(tag);
-    return (
-      named &&
-      existingImage(named, wanted, async ({ digest }) =>
-        Buffer.concat(await Array.fromAsync(this.#layout.readBlob(digest))),
-      )
-    );
+    return named && existingImage(named, wanted, ({ digest }) => this.#layout.readBlob(digest));
   }
 
   async has(digest: Digest): Promise<boolean> {
@@ -53,11 +49,11 @@ export class LayoutTarget implements Target {
   }
 
   async publish(documents: ImageDocuments, tags: readonly string[]): Promise<void> {
-    const root = rootDocument(documents);
-    const below = documents.manifests.filter((manifest) => manifest !== root);
-    for (const { descriptor, bytes } of [...documents.configs, ...below]) {
+    const inner = innerManifests(documents);
+    for (const { descriptor, bytes } of [...documents.configs, ...inner]) {
       await this.#layout.writeBlob(descriptor.digest, descriptor.size, once(bytes));
     }
+    const root = rootDocument(documents);
     for (const tag of tags) await this.#layout.addManifest(root.descriptor, root.bytes, tag);
   }
 }

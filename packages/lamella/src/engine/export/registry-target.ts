@@ -1,6 +1,7 @@
 import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
+import type { Document } from "../../oci/document.ts";
 import type { Repository } from "../../registry/repository.ts";
 import type { LayerDelivery } from "../result.ts";
 import { existingImage } from "./existing-image.ts";
@@ -8,6 +9,7 @@ import {
   type BlobSource,
   type ExistingImage,
   type ImageDocuments,
+  innerManifests,
   rootDocument,
   type Target,
 } from "./target.ts";
@@ -31,9 +33,7 @@ export class RegistryTarget implements Target {
     const found = await this.#repository.resolve(tag, { signal });
     if (!found) return undefined;
     const fetched = await this.#repository.manifest(found.digest, { signal });
-    return existingImage(fetched, wanted, async (config) =>
-      Buffer.concat(await Array.fromAsync(this.#repository.blob(config, { signal }))),
-    );
+    return existingImage(fetched, wanted, (blob) => this.#repository.blob(blob, { signal }));
   }
 
   async has(digest: Digest): Promise<boolean> {
@@ -61,16 +61,12 @@ export class RegistryTarget implements Target {
         this.#repository.pushBlob(descriptor, (offset) => inMemory(bytes, offset), { signal }),
       ),
     );
-    const root = rootDocument(documents);
-    for (const { bytes, descriptor } of documents.manifests) {
-      if (descriptor.digest === root.descriptor.digest) continue;
-      await this.#repository.pushManifest(bytes, descriptor.mediaType, descriptor.digest, {
-        signal,
-      });
+    const push = ({ bytes, descriptor }: Document, name: string): Promise<unknown> =>
+      this.#repository.pushManifest(bytes, descriptor.mediaType, name, { signal });
+    for (const manifest of innerManifests(documents)) {
+      await push(manifest, manifest.descriptor.digest);
     }
-    for (const tag of tags) {
-      await this.#repository.pushManifest(root.bytes, root.descriptor.mediaType, tag, { signal });
-    }
+    for (const tag of tags) await push(rootDocument(documents), tag);
   }
 }
 

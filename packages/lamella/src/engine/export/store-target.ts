@@ -11,6 +11,7 @@ import {
   type BlobSource,
   type ExistingImage,
   type ImageDocuments,
+  innerManifests,
   rootDocument,
   type Target,
 } from "./target.ts";
@@ -37,7 +38,9 @@ export class StoreTarget implements Target {
     const descriptor = await findStoredImage(this.#store, `${this.#name}:${tag}`);
     if (!descriptor || !(await this.#isWhole(descriptor))) return undefined;
     const bytes = await this.#read(descriptor);
-    return existingImage({ descriptor, bytes }, wanted, (config) => this.#read(config));
+    return existingImage({ descriptor, bytes }, wanted, ({ digest }) =>
+      this.#store.blobs.read(digest),
+    );
   }
 
   async has(digest: Digest): Promise<boolean> {
@@ -49,16 +52,12 @@ export class StoreTarget implements Target {
   }
 
   async publish(documents: ImageDocuments, tags: readonly string[]): Promise<void> {
-    const { configs, manifests, index } = documents;
-    for (const { bytes } of [...configs, ...manifests, ...(index ? [index] : [])]) {
+    const root = rootDocument(documents);
+    for (const { bytes } of [...documents.configs, ...innerManifests(documents), root]) {
       await this.#store.blobs.put(bytes);
     }
     for (const tag of tags) {
-      await nameStoredImage(
-        this.#store,
-        `${this.#name}:${tag}`,
-        rootDocument(documents).descriptor,
-      );
+      await nameStoredImage(this.#store, `${this.#name}:${tag}`, root.descriptor);
     }
   }
 

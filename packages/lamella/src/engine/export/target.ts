@@ -28,6 +28,11 @@ export function rootDocument({ index, manifests }: ImageDocuments): Document {
   return root;
 }
 
+/** The manifests that the root of an image names, if it is an index: they have to be there before it. */
+export function innerManifests({ index, manifests }: ImageDocuments): readonly Document[] {
+  return index ? manifests : [];
+}
+
 /** What a tag refers to. */
 export interface ExistingImage {
   readonly digest: Digest;
