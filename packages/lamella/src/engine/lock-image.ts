@@ -1,5 +1,5 @@
-import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { replaceFile } from "../files/replace-file.ts";
 import { formatReference } from "../image/reference.ts";
 import { formatLockFile } from "../python/lock/format-lock-file.ts";
 import { lockedCall } from "../python/lock/locked-call.ts";
@@ -68,7 +68,7 @@ export async function lockImage(
   const file = { calls, locks, extra: { image } };
   const text = formatLockFile(file, { directory });
   const changed = text !== request.lock?.text;
-  if (changed) await replace(path, text);
+  if (changed) await replaceFile(path, text);
   return { path, changed, plans };
 }
 
@@ -79,16 +79,4 @@ function lockedPlatform({ plan, python }: PreparedPlan): LockedPlatform {
     order: python?.groups.map(({ key }) => key) ?? [],
     ...(compiler ? { compiler } : {}),
   };
-}
-
-/** The file is there whole or as it was. */
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }

@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Digest, digestHex } from "./digest.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** The parts of a file's `stat` that say whether its content may have changed. */
 export type FileStats = Pick<BigIntStats, "dev" | "ino" | "size" | "mtimeNs" | "ctimeNs">;
@@ -37,7 +38,7 @@ const maximumEntries = 200_000;
 export class DigestMemo implements AsyncDisposable {
   readonly #path: string | undefined;
   readonly #now: () => number;
-  readonly #temporaryPath: () => Promise<string>;
+  readonly #temporaryPath: (() => Promise<string>) | undefined;
   /** From `dev:ino` to `size:mtime:ctime hex`: a changed file replaces its entry. */
   #entries: Map<string, string>;
   /** What this process learned since it loaded. */
@@ -51,7 +52,7 @@ export class DigestMemo implements AsyncDisposable {
     this.#path = path;
     this.#entries = entries;
     this.#now = options.now ?? Date.now;
-    this.#temporaryPath = options.temporaryPath ?? (async () => `${path}.${randomUUID()}`);
+    this.#temporaryPath = options.temporaryPath;
   }
 
   /** A memo that lives as long as the process. */
@@ -99,7 +100,7 @@ export class DigestMemo implements AsyncDisposable {
     for (const key of merged.keys().take(Math.max(surplus, 0))) merged.delete(key);
     try {
       await mkdir(dirname(this.#path), { recursive: true });
-      await replaceFile(this.#path, await this.#temporaryPath(), formatEntries(merged));
+      await replaceFile(this.#path, formatEntries(merged), await this.#temporaryPath?.());
     } catch {
       return;
     }
@@ -109,16 +110,6 @@ export class DigestMemo implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.save();
-  }
-}
-
-async function replaceFile(path: string, temporary: string, text: string): Promise<void> {
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
 }
 

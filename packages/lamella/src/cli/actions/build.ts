@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
-import { access, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { BuildOptions } from "../../builders/builder.ts";
 import { build } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
+import { replaceFile } from "../../files/replace-file.ts";
 import type { Image } from "../../image/image.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
@@ -120,12 +121,9 @@ async function checkMetadataFile(path: string): Promise<void> {
 
 /** Writes what was built; the file is there whole or not at all. */
 async function writeMetadata(path: string, images: readonly BuiltImage[]): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, `${JSON.stringify({ images }, undefined, 2)}\n`);
-    await rename(temporary, path);
+    await replaceFile(path, `${JSON.stringify({ images }, undefined, 2)}\n`);
   } catch (error) {
-    await rm(temporary, { force: true });
     const hint = "The images are built. Name a file in a folder that exists and can be written.";
     throw metadataFileError(path, error, hint);
   }
