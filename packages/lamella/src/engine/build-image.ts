@@ -98,8 +98,7 @@ function checkTag(
 
 async function build(request: ImageRequest, target: Target, session: Session): Promise<Outcome> {
   const { journal, store, signal } = session;
-  await using pool = new LayerPool(store.root, availableParallelism());
-  using _ = stopOnAbort(pool, signal);
+  await using pool = new LayerPool(store.root, availableParallelism(), signal);
   pool.warm();
   const prepared = await resolveImage(request, session);
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
@@ -129,11 +128,4 @@ function shelfOf(
   session: Session,
 ): { readonly shelf?: WheelShelf } {
   return python ? { shelf: new WheelShelf(python, plan.platform, session) } : {};
-}
-
-/** Ends the threads as soon as the build is cancelled: a thread that hashes does not look at signals. */
-function stopOnAbort(pool: LayerPool, signal: AbortSignal): Disposable {
-  const stop = (): void => void pool[Symbol.asyncDispose]();
-  signal.addEventListener("abort", stop, { once: true });
-  return { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };
 }

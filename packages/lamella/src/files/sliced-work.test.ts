@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runInSlices, runToEnd, type SlicedWork } from "./sliced-work.ts";
+import { inTurns, runInSlices, runToEnd, type SlicedWork } from "./sliced-work.ts";
 
 function* count(steps: number, onEnd: () => void = () => undefined): SlicedWork<number> {
   try {
@@ -45,4 +45,16 @@ test("a signal that was given before lets nothing begin", async () => {
   await expect(runInSlices(count(1), AbortSignal.abort(new Error("early")))).rejects.toThrow(
     "early",
   );
+});
+
+test("a sequence that never waits lets the event loop turn", async () => {
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  const endless = (function* () {
+    for (;;) yield;
+  })();
+  for await (const _ of inTurns(endless)) if (turned) break;
+  expect(turned).toBe(true);
 });

@@ -37,3 +37,16 @@ export async function runInSlices<T>(work: SlicedWork<T>, signal?: AbortSignal):
     work.return(undefined as T);
   }
 }
+
+/** Gives a sequence on. Between its items the event loop turns every few milliseconds, so that it hears of signals. */
+export async function* inTurns<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+): AsyncGenerator<T, void, void> {
+  let end = performance.now() + sliceMilliseconds;
+  for await (const item of items) {
+    yield item;
+    if (performance.now() < end) continue;
+    await nextTurn();
+    end = performance.now() + sliceMilliseconds;
+  }
+}

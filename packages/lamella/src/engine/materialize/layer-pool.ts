@@ -1,9 +1,8 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { LamellaError } from "../../error.ts";
 import type { LayerJob, LayerJobResult } from "./layer-job.ts";
 
-/** What the pool sends to a worker: a job, or that there will be no more. */
+/** What the pool sends to a worker: a job, or that it is to end, whatever it is at. */
 export type JobRequest = { readonly job: LayerJob } | { readonly end: true };
 
 /** What a worker answers: the result, or the error as structured clone keeps it, with what makes it ours. */
@@ -34,21 +33,27 @@ const youngGeneration = 6;
 export class LayerPool implements AsyncDisposable {
   readonly #storeRoot: string;
   readonly #size: number;
+  readonly #signal: AbortSignal;
   readonly #idle: Worker[] = [];
-  readonly #workers = new Set<Worker>();
+  /** Each with the promise of its end. */
+  readonly #workers = new Map<Worker, Promise<void>>();
   readonly #waiting: Waiting[] = [];
   readonly #running = new Map<Worker, Waiting>();
-  #closed: Error | undefined;
+  readonly #abort = (): void => this.#close(this.#signal.reason);
+  #closed: { readonly reason: unknown } | undefined;
 
-  /** `size` threads at most; they are started when there is work for them. */
-  constructor(storeRoot: string, size: number) {
+  /** `size` threads at most; they are started when there is work for them, and give up when the signal says so. */
+  constructor(storeRoot: string, size: number, signal: AbortSignal) {
     this.#storeRoot = storeRoot;
     this.#size = size;
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#abort, { once: true });
+    if (signal.aborted) this.#abort();
   }
 
   /** Starts a thread before there is work for it: that takes a tenth of a second, and something is always to be made. */
   warm(): void {
-    if (this.#workers.size > 0) return;
+    if (this.#workers.size > 0 || this.#closed) return;
     const worker = this.#spawn();
     worker.unref();
     this.#idle.push(worker);
@@ -56,10 +61,10 @@ export class LayerPool implements AsyncDisposable {
 
   /**
    * `weight` is the size in bytes of what goes in; `begin` is called when a thread takes the job. Rejects with the job's
-   * own error.
+   * own error, or with the reason why the pool was closed.
    */
   run(job: LayerJob, weight: number, begin: () => void): Promise<LayerJobResult> {
-    if (this.#closed) return Promise.reject(this.#closed);
+    if (this.#closed) return Promise.reject(this.#closed.reason);
     const settle = Promise.withResolvers<LayerJobResult>();
     const at = this.#waiting.findIndex((other) => other.weight < weight);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { job, weight, begin, settle });
@@ -85,50 +90,52 @@ export class LayerPool implements AsyncDisposable {
       workerData: { storeRoot: this.#storeRoot },
       resourceLimits: { maxYoungGenerationSizeMb: youngGeneration },
     });
-    this.#workers.add(worker);
+    this.#workers.set(worker, new Promise((resolve) => worker.once("exit", () => resolve())));
     worker.on("message", (answer: JobAnswer) => {
       const finished = this.#running.get(worker);
       this.#running.delete(worker);
-      // One that is being stopped, and whose answer came in between, holds the process until it has ended.
+      // One that is to end, and whose answer came in between, holds the process until it has.
       if (!this.#closed) worker.unref();
       this.#idle.push(worker);
       this.#dispatch();
       if (answer.ok) finished?.settle.resolve(answer.result);
-      else finished?.settle.reject(revive(answer));
+      else finished?.settle.reject(this.#closed ? this.#closed.reason : revive(answer));
     });
     worker.on("error", (error) => this.#lose(worker, error));
-    worker.on("exit", (code) =>
-      this.#lose(worker, new Error(`A layer thread ended with code ${code}.`)),
-    );
+    worker.on("exit", (code) => {
+      this.#workers.delete(worker);
+      this.#lose(worker, new Error(`A layer thread ended with code ${code}.`));
+    });
     return worker;
   }
 
   #lose(worker: Worker, error: unknown): void {
-    this.#workers.delete(worker);
     const at = this.#idle.indexOf(worker);
     if (at >= 0) this.#idle.splice(at, 1);
-    this.#running.get(worker)?.settle.reject(this.#closed ?? error);
+    this.#running.get(worker)?.settle.reject(this.#closed ? this.#closed.reason : error);
     this.#running.delete(worker);
-    if (!this.#closed) this.#dispatch();
+    this.#dispatch();
   }
 
-  /** Ends idle threads, and stops those that are at work: their jobs are rejected. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= new Error("The build was stopped.");
-    for (const { settle } of this.#waiting.splice(0)) settle.reject(this.#closed);
-    await Promise.all([...this.#workers].map((worker) => this.#end(worker)));
-  }
-
-  /** A thread that is idle ends by itself: to terminate one that is only just starting can crash the process. */
-  async #end(worker: Worker): Promise<void> {
-    if (this.#running.has(worker)) {
-      await worker.terminate();
-      return;
+  /**
+   * Rejects what waits, and tells the threads to end. They do that themselves, with all that they have begun: to terminate
+   * one leaves its files and its interpreters, and has crashed the process when the thread was only just starting.
+   */
+  #close(reason: unknown): void {
+    if (this.#closed) return;
+    this.#closed = { reason };
+    for (const { settle } of this.#waiting.splice(0)) settle.reject(reason);
+    for (const worker of this.#workers.keys()) {
+      worker.ref();
+      worker.postMessage({ end: true } satisfies JobRequest);
     }
-    const exited = once(worker, "exit");
-    worker.ref();
-    worker.postMessage({ end: true } satisfies JobRequest);
-    await exited;
+  }
+
+  /** Waits until the threads have ended; what they are at is given up, and rejected. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener("abort", this.#abort);
+    this.#close(new Error("The build was stopped."));
+    await Promise.all(this.#workers.values());
   }
 }
 

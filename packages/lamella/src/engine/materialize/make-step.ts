@@ -55,7 +55,7 @@ async function make(
 ): Promise<LayerJobResult> {
   const { pool, session, prepared } = workshop;
   if (step.kind === "inline") {
-    return { layer: await storeLayer(session.store, inlineEntries(step.entries)), warnings: [] };
+    return { layer: await storeLayer(session, inlineEntries(step.entries)), warnings: [] };
   }
   const job = await layerJob(step, workshop);
   let task: RunningTask | undefined;

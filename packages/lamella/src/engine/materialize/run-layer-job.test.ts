@@ -24,7 +24,9 @@ let bench: Bench;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lamella-jobs-"));
-  bench = { store: await Store.open(join(folder, "store")), compilers: new Compilers() };
+  const { signal } = new AbortController();
+  const store = await Store.open(join(folder, "store"));
+  bench = { store, compilers: new Compilers(signal), signal };
 });
 
 afterAll(async () => {
@@ -94,7 +96,7 @@ test("bytecode is compiled once for each wheel, whatever shares its layer", asyn
   expect([...(await filesOf(alone)).keys()]).toEqual(paths);
 
   // A compiler that is none: only what is new may be compiled.
-  await using broken = new Compilers();
+  await using broken = new Compilers(bench.signal);
   const without = { ...bench, compilers: broken };
   const missing = { ...compiler, executable: "/nowhere" };
   const again = { ...job, compiler: missing, wheels: [one] };

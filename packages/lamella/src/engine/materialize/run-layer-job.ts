@@ -6,7 +6,6 @@ import { ContentMismatchError } from "../../oci/error.ts";
 import { bytecodePath } from "../../python/bytecode.ts";
 import { installedPaths, wheelEntries } from "../../python/wheel.ts";
 import { invalidWheel } from "../../python/wheel-error.ts";
-import type { Store } from "../../store/store.ts";
 import type { Compilers } from "./compilers.ts";
 import { keepBytecode, keptEntries } from "./kept-bytecode.ts";
 import type {
@@ -19,31 +18,29 @@ import type {
   WheelsJob,
 } from "./layer-job.ts";
 import { byPrecedence, findOverlaps, merged } from "./overlaps.ts";
-import { storeLayer, storeLayerUnlessEmpty } from "./store-layer.ts";
+import { type LayerStore, storeLayer, storeLayerUnlessEmpty } from "./store-layer.ts";
 
 /** Wheels of a layer that are compiled at once: many have too few sources to keep all interpreters busy. */
 const wheelsCompiling = 2;
 
 /** What a thread makes its layers with. */
-export interface Bench {
-  readonly store: Store;
+export interface Bench extends LayerStore {
   readonly compilers: Compilers;
 }
 
-/** Makes the layer that a job describes, and puts it into the store. */
+/** Makes the layer that a job describes, and puts it into the store. The signal ends it, whatever it is at. */
 export async function runLayerJob(job: LayerJob, bench: Bench): Promise<LayerJobResult> {
-  const { store } = bench;
   switch (job.kind) {
     case "wheels": {
       const entries = merged(job.wheels, (wheel) => installed(wheel, job));
-      return { layer: await namingWheel(job, storeLayer(store, entries)), warnings: [] };
+      return { layer: await namingWheel(job, storeLayer(bench, entries)), warnings: [] };
     }
     case "bytecode":
       return makeBytecode(job, bench);
     case "overlaps":
       return makeOverlaps(job, bench);
     case "source":
-      return { layer: await storeLayer(store, sourceEntries(job)), warnings: [] };
+      return { layer: await storeLayer(bench, sourceEntries(job)), warnings: [] };
   }
 }
 
@@ -76,7 +73,7 @@ async function namingWheel<T>(
 }
 
 async function makeBytecode(job: BytecodeJob, bench: Bench): Promise<LayerJobResult> {
-  const layer = await storeLayerUnlessEmpty(bench.store, bytecode(job.wheels, job, bench));
+  const layer = await storeLayerUnlessEmpty(bench, bytecode(job.wheels, job, bench));
   return layer ? { layer, warnings: [] } : { warnings: [] };
 }
 
@@ -106,7 +103,7 @@ async function makeOverlaps(job: OverlapsJob, bench: Bench): Promise<LayerJobRes
   if (overlaps.size === 0) return { warnings: [] };
   const owners = new Set([...overlaps.values()].flat());
   const entries = overlapEntries(job, bench, owners, overlaps);
-  const layer = await namingWheel(job, storeLayer(bench.store, entries));
+  const layer = await namingWheel(job, storeLayer(bench, entries));
   const warnings = [...overlaps].map(
     ([path, names]) =>
       `${names.join(" and ")} both install /${path}; the file of ${names.at(-1)} is kept.`,
