@@ -54,16 +54,14 @@ async function withSession<T>(
 ): Promise<T> {
   const journal = new Journal(emit);
   const { env } = process;
-  // Whatever fails first stops all that goes on beside it.
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   try {
     const config = options.config ?? (await loadConfig({ cwd: process.cwd(), env }));
-    await using session = await openSession(config, env, journal, signal);
+    await using session = await openSession(config, env, journal, options.signal);
     return await work(session);
   } catch (error) {
-    stop.abort(error);
-    journal.failed(error instanceof Error ? error : new Error(String(error)));
-    throw error;
+    // Whatever a stage says that was cancelled, that is why it failed.
+    const why: unknown = options.signal?.aborted ? options.signal.reason : error;
+    journal.failed(why instanceof Error ? why : new Error(String(why)));
+    throw why;
   }
 }

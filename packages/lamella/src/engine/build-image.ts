@@ -12,6 +12,7 @@ import type { PreparedPlan } from "./resolve/prepared-plan.ts";
 import { resolveImage } from "./resolve/resolve-image.ts";
 import type { BuildResult, PlatformResult } from "./result.ts";
 import type { Session } from "./session.ts";
+import { together } from "./together.ts";
 
 /** A tag that is meant to move: it is built whatever it refers to, and taken over. */
 const movingTag = "latest";
@@ -102,7 +103,8 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   pool.warm();
   const prepared = await resolveImage(request, session);
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
-  const platforms = await Promise.all(
+  const platforms = await together(
+    session,
     prepared.map(async (one) => ({
       prepared: one,
       layers: await materialize({ prepared: one, target, pool, session, ...shelfOf(one, session) }),

@@ -36,3 +36,15 @@ test("progress is told now and then, and not after the end", () => {
   expect(told.length).toBeLessThan(20);
   expect(events.at(-1)?.kind).toBe("task-finished");
 });
+
+test("a task that ends because the build is stopped does not claim the reason for its own", () => {
+  const { journal, events } = recorded();
+  const [failing, other] = [journal.start("fetch", "numpy"), journal.start("push", "base")];
+  failing.fail(new Error("no network"));
+  journal.stop();
+  other.fail(new Error("no network"));
+  expect(events.slice(-2)).toMatchObject([
+    { kind: "task-failed", id: 1, message: "no network" },
+    { kind: "task-failed", id: 2, message: "The build was stopped." },
+  ]);
+});

@@ -21,6 +21,7 @@ export class Journal {
   readonly #emit: (event: BuildEvent) => void;
   readonly #began = performance.now();
   #tasks = 0;
+  #stopped = false;
 
   constructor(emit: (event: BuildEvent) => void) {
     this.#emit = emit;
@@ -37,6 +38,11 @@ export class Journal {
 
   warn(code: string, message: string, hint?: string): void {
     this.write({ kind: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  /** Says that the build is being stopped: tasks that end from now on have no failure of their own. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Ends the stream: nothing follows. */
@@ -68,7 +74,8 @@ export class Journal {
       },
       finish: (outcome, rest = {}) => end({ kind: "task-finished", id, outcome, ...rest }),
       fail: (error) => {
-        const message = error instanceof Error ? error.message : String(error);
+        const own = error instanceof Error ? error.message : String(error);
+        const message = this.#stopped ? "The build was stopped." : own;
         end({ kind: "task-failed", id, message });
       },
     };

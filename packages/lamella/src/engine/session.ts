@@ -20,20 +20,28 @@ export interface Session extends AsyncDisposable {
   /** The environment variables of the process, where a stage may look at them. */
   readonly env: Environment;
   readonly journal: Journal;
-  /** Stops every stage. */
+  /** Ends every stage: aborted by whoever asked for the work, or by {@link Session.stop}. */
   readonly signal: AbortSignal;
+  /** Ends what goes on beside a stage that has failed. */
+  readonly stop: (reason: unknown) => void;
   /** What a stage opened and a later one still uses; it ends with the session. */
   readonly resources: Resources;
 }
 
-/** Opens the store and a registry client, as the configuration has them. Raises what opening the store raises. */
+/**
+ * Opens the store and a registry client, as the configuration has them. `cancelled` ends every stage. Raises what opening
+ * the store raises.
+ */
 export async function openSession(
   config: Config,
   env: Environment,
   journal: Journal,
-  signal: AbortSignal,
+  cancelled?: AbortSignal,
 ): Promise<Session> {
   const resources = new Resources();
+  const controller = new AbortController();
+  const signal = cancelled ? AbortSignal.any([cancelled, controller.signal]) : controller.signal;
+  signal.addEventListener("abort", () => journal.stop(), { once: true });
   try {
     const store = resources.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
     const memo = resources.use(
@@ -59,6 +67,7 @@ export async function openSession(
       env,
       journal,
       signal,
+      stop: (reason) => controller.abort(reason),
       resources,
       [Symbol.asyncDispose]: close,
     };

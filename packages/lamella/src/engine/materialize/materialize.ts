@@ -5,6 +5,7 @@ import { annotation } from "../annotation.ts";
 import type { BlobSource } from "../export/target.ts";
 import type { Step } from "../plan.ts";
 import type { LayerReport, LayerSource } from "../result.ts";
+import { together } from "../together.ts";
 import { layerAnnotations } from "./annotations.ts";
 import { baseBlob } from "./base-blob.ts";
 import { makeStep, type Workshop } from "./make-step.ts";
@@ -62,6 +63,6 @@ export async function materialize(workshop: Workshop): Promise<readonly Delivere
     const open = (offset: number) => session.store.blobs.read(made.digest, { offset });
     return { layer, step, report: await deliver(layer, step.title, source, { open }) };
   });
-  const delivered = await Promise.all([...base, ...steps]);
+  const delivered = await together(session, [...base, ...steps]);
   return delivered.filter((layer) => layer !== undefined);
 }

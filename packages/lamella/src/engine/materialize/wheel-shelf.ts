@@ -1,6 +1,7 @@
 import type { Platform } from "../../image/platform.ts";
 import type { PlannedPackages } from "../resolve/plan-packages.ts";
 import type { Session } from "../session.ts";
+import { together } from "../together.ts";
 import type { LocalWheel } from "./layer-job.ts";
 
 /** The plan's wheels, each fetched when the first step asks for it, and once. */
@@ -18,7 +19,8 @@ export class WheelShelf {
 
   /** The wheels at these indices of the plan's packages. Raises what the download raises. */
   take(indices: readonly number[]): Promise<LocalWheel[]> {
-    return Promise.all(
+    return together(
+      this.#session,
       indices.map((index) => {
         const fetched = this.#fetched.get(index) ?? this.#fetch(index);
         this.#fetched.set(index, fetched);

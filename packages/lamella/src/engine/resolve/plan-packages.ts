@@ -9,6 +9,7 @@ import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { DirectUrl, PlannedPackage, PlannedPython } from "../plan.ts";
 import type { Session } from "../session.ts";
+import { together } from "../together.ts";
 import { chooseCompiler } from "./choose-compiler.ts";
 import { chooseLock } from "./choose-lock.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
@@ -51,7 +52,8 @@ export async function planPackages(
     const lock = await chooseLock(request, question, session);
     const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
     const missing = lock.packages.filter(({ name, version }) => there.get(name) !== version);
-    const packages = await Promise.all(
+    const packages = await together(
+      session,
       missing.map(async (locked) =>
         planPackage(locked, await downloader.size(locked.wheel, { signal })),
       ),

@@ -7,6 +7,7 @@ import type { Lock } from "../../python/lock.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { PlannedConfig, Step } from "../plan.ts";
 import type { Session } from "../session.ts";
+import { together } from "../together.ts";
 import { TooManyLayersError } from "./error.ts";
 import { findBase } from "./find-base.ts";
 import { prepareGround } from "./ground.ts";
@@ -30,7 +31,10 @@ export async function resolveImage(
   session: Session,
 ): Promise<readonly PreparedPlan[]> {
   const wanted: readonly (Platform | undefined)[] = request.platforms ?? [undefined];
-  const bases = await Promise.all(wanted.map((platform) => findBase(request, platform, session)));
+  const bases = await together(
+    session,
+    wanted.map((platform) => findBase(request, platform, session)),
+  );
   const prepared: PreparedPlan[] = [];
   let first: Lock | undefined;
   for (const base of bases) {
@@ -55,7 +59,7 @@ async function preparePlan(
     ? installPrefix(base.outline, reference, definition.pythonVersion)
     : undefined;
   const workdir = base.config.config?.WorkingDir || undefined;
-  const [packages, sources] = await Promise.all([
+  const [packages, sources] = await together(session, [
     prefix && planPackages(request, base, prefix, calls, first, session),
     hashSources(definition, workdir, base.outline, session),
   ]);

@@ -3,6 +3,7 @@ import type { Layer } from "../../oci/descriptor.ts";
 import type { Repository } from "../../registry/repository.ts";
 import { BlobNotFoundError } from "../../store/error.ts";
 import type { Session } from "../session.ts";
+import { together } from "../together.ts";
 import type { LocatedImage } from "./locate-image.ts";
 
 /** Layers on their way here at once. */
@@ -14,7 +15,8 @@ export async function fetchLayers(
   session: Session,
 ): Promise<void> {
   const fetching = pLimit(downloads);
-  await Promise.all(
+  await together(
+    session,
     layers.map((layer) =>
       fetching(async () => {
         if ((await session.store.blobs.has(layer.digest)) !== undefined) return;
