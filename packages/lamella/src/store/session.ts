@@ -70,17 +70,23 @@ export class Session implements AsyncDisposable {
  */
 export async function removeDeadSessions(sessions: string): Promise<void> {
   for (const name of await readdir(sessions)) {
-    if (!name.endsWith(lockSuffix)) continue;
-    const lockPath = join(sessions, name);
+    const path = join(sessions, name);
     try {
-      using lock = await tryLockFile(lockPath);
-      if (lock === undefined) continue;
-      await removeTree(lockPath.slice(0, -lockSuffix.length));
-      await rm(lockPath, { force: true });
+      if (name.endsWith(lockSuffix)) await removeDeadSession(path);
+      // Whoever has a session has its lock's file longer than its folder. This is of a program that outlived the process
+      // that it was started by, and made its folder anew.
+      else if (!(await exists(path + lockSuffix))) await removeTree(path);
     } catch {
       // Its files are another user's, or still in use.
     }
   }
+}
+
+async function removeDeadSession(lockPath: string): Promise<void> {
+  using lock = await tryLockFile(lockPath);
+  if (lock === undefined) return;
+  await removeTree(lockPath.slice(0, -lockSuffix.length));
+  await rm(lockPath, { force: true });
 }
 
 async function removeTree(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -217,6 +217,14 @@ describe("scratch folders", () => {
     await using _ = await Store.open(root);
     expect((await stat(scratch.path)).isDirectory()).toBe(true);
   });
+});
+
+test("what a program wrote into the folder of a session that is gone is removed", async () => {
+  const late = join(root, "sessions/0123456789abcdef/resolve-late");
+  await mkdir(late, { recursive: true });
+  await writeFile(join(late, "pylock.toml"), "");
+  await using _ = await Store.open(root);
+  expect(await readdir(join(root, "sessions"))).toEqual([]);
 });
 
 test("a store is its user's alone", async () => {
