@@ -6,8 +6,7 @@ import { build } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import type { Image } from "../../image/image.ts";
-import type { Platform } from "../../image/platform.ts";
-import type { CommonFlags } from "../commands/parameters.ts";
+import type { CommonFlags, PlanningFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import type { ExportedImage } from "../definition/exported-images.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
@@ -15,14 +14,12 @@ import { MetadataFileError, UsageError } from "../error.ts";
 import { chooseRenderer, type ProgressMode } from "../progress/choose-renderer.ts";
 import { loadSettings } from "./settings.ts";
 
-export interface BuildFlags extends CommonFlags {
+export interface BuildFlags extends CommonFlags, PlanningFlags {
   readonly output?: NonNullable<BuildOptions["output"]>;
   readonly tag?: readonly string[];
   readonly force?: boolean;
-  readonly upgrade?: boolean;
   readonly locked?: boolean;
   readonly push?: boolean;
-  readonly platform?: readonly Platform[];
   readonly metadataFile?: string;
   readonly progress: ProgressMode;
 }

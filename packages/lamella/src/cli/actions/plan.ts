@@ -1,8 +1,7 @@
 import { plan } from "../../builders/index.ts";
 import type { BuildPlan } from "../../engine/plan.ts";
-import type { Platform } from "../../image/platform.ts";
 import { imageUri, withDefaultRegistry } from "../../image/uri.ts";
-import type { CommonFlags } from "../commands/parameters.ts";
+import type { CommonFlags, PlanningFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
 import { planLines } from "../plan/plan-lines.ts";
@@ -12,10 +11,8 @@ import { painter, wantsColor } from "../terminal/paint.ts";
 import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
 
-export interface PlanFlags extends CommonFlags {
+export interface PlanFlags extends CommonFlags, PlanningFlags {
   readonly json?: boolean;
-  readonly upgrade?: boolean;
-  readonly platform?: readonly Platform[];
 }
 
 /** `lamella plan`: what a build would do, for people, or as data: an array of plans, one a platform of each image. */

@@ -1,9 +1,8 @@
 import { buildCommand, type Command } from "@stricli/core";
-import { parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
 import { progressModes } from "../progress/choose-renderer.ts";
 import { parseOutput } from "./output-option.ts";
-import { commonFlags, definitionPositional, teach } from "./parameters.ts";
+import { commonFlags, definitionPositional, planningFlags, teach } from "./parameters.ts";
 
 export const build: Command<CliContext> = buildCommand({
   loader: async () => (await import("../actions/build.ts")).buildAction,
@@ -30,12 +29,7 @@ export const build: Command<CliContext> = buildCommand({
         withNegated: false,
         brief: "Build anew, and overwrite a tag of your own",
       },
-      upgrade: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Look for newer packages and a newer base",
-      },
+      ...planningFlags,
       locked: {
         kind: "boolean",
         optional: true,
@@ -47,14 +41,6 @@ export const build: Command<CliContext> = buildCommand({
         optional: true,
         withNegated: false,
         brief: "Fail unless there is a registry to push to",
-      },
-      platform: {
-        kind: "parsed",
-        parse: parsePlatform,
-        variadic: ",",
-        optional: true,
-        placeholder: "OS/ARCH",
-        brief: "OS/ARCH instead of the definition's (repeatable)",
       },
       metadataFile: {
         kind: "parsed",

@@ -1,4 +1,5 @@
 import type { FlagParametersForType, TypedPositionalParameters } from "@stricli/core";
+import { type Platform, parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
 
 /** Options that every command has. */
@@ -20,6 +21,29 @@ export const commonFlags: FlagParametersForType<CommonFlags, CliContext> = {
     optional: true,
     withNegated: false,
     brief: "Show the stack and the causes of an error",
+  },
+};
+
+/** What an image is resolved with: options of the commands that plan. */
+export interface PlanningFlags {
+  readonly upgrade?: boolean;
+  readonly platform?: readonly Platform[];
+}
+
+export const planningFlags: FlagParametersForType<PlanningFlags, CliContext> = {
+  upgrade: {
+    kind: "boolean",
+    optional: true,
+    withNegated: false,
+    brief: "Look for newer packages and a newer base",
+  },
+  platform: {
+    kind: "parsed",
+    parse: parsePlatform,
+    variadic: ",",
+    optional: true,
+    placeholder: "OS/ARCH",
+    brief: "OS/ARCH instead of the definition's (repeatable)",
   },
 };
 

@@ -1,7 +1,6 @@
 import { buildCommand, type Command } from "@stricli/core";
-import { parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
-import { commonFlags, definitionPositional, teach } from "./parameters.ts";
+import { commonFlags, definitionPositional, planningFlags, teach } from "./parameters.ts";
 
 export const plan: Command<CliContext> = buildCommand({
   loader: async () => (await import("../actions/plan.ts")).planAction,
@@ -13,20 +12,7 @@ export const plan: Command<CliContext> = buildCommand({
         withNegated: false,
         brief: "Print the plans as data",
       },
-      upgrade: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Look for newer packages and a newer base",
-      },
-      platform: {
-        kind: "parsed",
-        parse: parsePlatform,
-        variadic: ",",
-        optional: true,
-        placeholder: "OS/ARCH",
-        brief: "OS/ARCH instead of the definition's (repeatable)",
-      },
+      ...planningFlags,
       ...commonFlags,
     },
     positional: definitionPositional,
