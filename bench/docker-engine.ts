@@ -1,5 +1,5 @@
-import { request } from "node:http";
 import { join } from "node:path";
+import { dockerAnswers } from "../packages/lamella/testing/docker-engine.ts";
 import { run, startServer } from "./process.ts";
 
 /** A Docker engine that has no image: a second machine, as far as images are concerned. */
@@ -28,7 +28,7 @@ export async function startDockerEngine(
       "--iptables=false",
       "--ip6tables=false",
     ],
-    { logPath: join(folder, "log"), isReady: () => answers(socket), signal },
+    { logPath: join(folder, "log"), isReady: () => dockerAnswers(socket), signal },
   );
   const docker = async (...args: string[]): Promise<number> => {
     const { seconds } = await run("docker", ["--host", address, ...args], { signal });
@@ -39,15 +39,4 @@ export async function startDockerEngine(
     start: (reference, command) => docker("run", "--rm", "--network=host", reference, ...command),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    request({ socketPath, path: "/_ping", timeout: 1000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    })
-      .on("error", () => resolve(false))
-      .end();
-  });
 }

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import {
   type RunningRegistry,
   startRegistry,
@@ -19,16 +19,12 @@ import { createProject, debianImage, type Project, type RunOptions, settings } f
 
 let registry: RunningRegistry;
 let closed: string;
-let open: AsyncDisposableStack;
 
 beforeAll(async () => {
-  await using opening = new AsyncDisposableStack();
-  registry = opening.use(await startRegistry());
-  await pushDebianBase(registry.host, { python: true });
   closed = `127.0.0.1:${await closedPort()}`;
-  open = opening.move();
+  registry = await startMirror();
 });
-afterAll(() => open?.disposeAsync());
+afterAll(() => registry?.[Symbol.asyncDispose]());
 
 /** A port of loopback where nothing listens. */
 async function closedPort(): Promise<number> {

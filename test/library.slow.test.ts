@@ -4,11 +4,8 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BuildEvent, BuildPlan, BuildResult } from "../packages/lamella/src/index.ts";
-import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
-import {
-  type RunningRegistry,
-  startRegistry,
-} from "../packages/lamella/testing/docker-registry.ts";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
+import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamellaCli } from "../packages/lamella/testing/lamella.ts";
 import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
 import { createProject, debianImage } from "./project.ts";
@@ -16,14 +13,10 @@ import { createProject, debianImage } from "./project.ts";
 // The built package in programs of others: what they write is run by Node itself, in a folder of theirs.
 
 let registry: RunningRegistry;
-let registries: AsyncDisposableStack;
 beforeAll(async () => {
-  await using opening = new AsyncDisposableStack();
-  registry = opening.use(await startRegistry());
-  await pushDebianBase(registry.host, { python: true });
-  registries = opening.move();
+  registry = await startMirror();
 });
-afterAll(() => registries?.disposeAsync());
+afterAll(() => registry?.[Symbol.asyncDispose]());
 
 test("a program plans and builds, and sees each event", async () => {
   const { planned, seen, result, seenAgain } = await runProgram<{

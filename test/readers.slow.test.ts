@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startContainerd } from "../packages/lamella/testing/containerd.ts";
 import { findCrane } from "../packages/lamella/testing/crane.ts";
 import { output } from "../packages/lamella/testing/daemon.ts";
-import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import { startDockerEngine } from "../packages/lamella/testing/docker-engine.ts";
 import {
   type RunningRegistry,
@@ -23,8 +23,7 @@ let open: AsyncDisposableStack;
 
 beforeAll(async () => {
   await using opening = new AsyncDisposableStack();
-  registry = opening.use(await startRegistry());
-  await pushDebianBase(registry.host, { python: true });
+  registry = opening.use(await startMirror());
   project = opening.use(
     await createProject({
       mirror: registry.host,

@@ -5,11 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
-import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
-import {
-  type RunningRegistry,
-  startRegistry,
-} from "../packages/lamella/testing/docker-registry.ts";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
+import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import {
   type LamellaResult,
   lamella,
@@ -23,14 +20,10 @@ import { build, createProject, debianImage, type Project, settings, tryBuild } f
 import { withTraffic } from "./registry-traffic.ts";
 
 let registry: RunningRegistry;
-let registries: AsyncDisposableStack;
 beforeAll(async () => {
-  await using opening = new AsyncDisposableStack();
-  registry = opening.use(await startRegistry());
-  await pushDebianBase(registry.host, { python: true });
-  registries = opening.move();
+  registry = await startMirror();
 });
-afterAll(() => registries?.disposeAsync());
+afterAll(() => registry?.[Symbol.asyncDispose]());
 
 describe("with a lock", () => {
   test("two builds from empty stores, on machines that differ, give one digest", async () => {
@@ -54,8 +47,7 @@ describe("with a lock", () => {
     const folder = join(elsewhere.path, "one/two");
     await mkdir(join(elsewhere.path, "one"));
     await run("sh", ["-c", 'umask 077; cp -R "$1" "$2"', "sh", project.folder, folder]);
-    await using otherRegistry = await startRegistry();
-    await pushDebianBase(otherRegistry.host, { python: true });
+    await using otherRegistry = await startMirror();
     await writeFile(join(folder, "config.yaml"), settings({ mirror: otherRegistry.host }));
 
     const here = await build(
@@ -168,13 +160,12 @@ describe("layers", () => {
   };
 
   test("of given wheels and sources have the digests that they always had", async () => {
-    await using otherRegistry = await startRegistry();
-    const { host } = otherRegistry;
     const home = await makeLayer([
       directory("home"),
       directory("home/worker", { mode: 0o700, uid: 1000, gid: 1000 }),
     ]);
-    await pushDebianBase(host, { python: true, above: [home] });
+    await using otherRegistry = await startMirror({ above: [home] });
+    const { host } = otherRegistry;
     await using project = await createProject({
       mirror: host,
       definition: debianImage(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
-import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import { startDockerEngine } from "../packages/lamella/testing/docker-engine.ts";
 import {
   type RunningRegistry,
@@ -20,8 +20,7 @@ import { withTraffic } from "./registry-traffic.ts";
 
 describe("the base's layers", () => {
   test("are not downloaded when the base carries its outline, by a machine that knows nothing", async () => {
-    await using registry = await startRegistry();
-    await pushDebianBase(registry.host, { python: true });
+    await using registry = await startMirror();
     await using project = await smallProject(registry.host, registry.host);
 
     const first = await withTraffic(registry, () => build(project));
@@ -33,8 +32,7 @@ describe("the base's layers", () => {
   });
 
   test("are downloaded once to read an outline, and never again, though the blob store is empty", async () => {
-    await using registry = await startRegistry();
-    await pushDebianBase(registry.host, { python: true, above: [await layerAbove()] });
+    await using registry = await startMirror({ above: [await layerAbove()] });
     await using project = await smallProject(registry.host, registry.host);
 
     const first = await withTraffic(registry, () => build(project));
@@ -55,9 +53,8 @@ describe("the base's layers", () => {
   });
 
   test("cross once from one registry to another, and are known there from then on", async () => {
-    await using source = await startRegistry();
+    await using source = await startMirror({ above: [await layerAbove()] });
     await using target = await startRegistry();
-    await pushDebianBase(source.host, { python: true, above: [await layerAbove()] });
     await using project = await smallProject(source.host, target.host);
 
     const first = await withTraffic(target, () => withTraffic(source, () => build(project)));
@@ -77,9 +74,8 @@ describe("the base's layers", () => {
   });
 
   test("cross once where the outline is known beforehand", async () => {
-    await using source = await startRegistry();
+    await using source = await startMirror();
     await using target = await startRegistry();
-    await pushDebianBase(source.host, { python: true });
     await using project = await smallProject(source.host, target.host);
 
     const first = await withTraffic(target, () => withTraffic(source, () => build(project)));
@@ -99,8 +95,7 @@ describe("a change of the iris image", () => {
 
   beforeAll(async () => {
     await using opening = new AsyncDisposableStack();
-    registry = opening.use(await startRegistry());
-    await pushDebianBase(registry.host, { python: true });
+    registry = opening.use(await startMirror());
     project = opening.use(
       await createProject({
         mirror: registry.host,

@@ -4,24 +4,17 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
-import {
-  type RunningRegistry,
-  startRegistry,
-} from "../packages/lamella/testing/docker-registry.ts";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
+import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamella, lamellaCli, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
 import { build, createProject, debianImage, type Project } from "./project.ts";
 
 let registry: RunningRegistry;
-let registries: AsyncDisposableStack;
 beforeAll(async () => {
-  await using opening = new AsyncDisposableStack();
-  registry = opening.use(await startRegistry());
-  await pushDebianBase(registry.host, { python: true });
-  registries = opening.move();
+  registry = await startMirror();
 });
-afterAll(() => registries?.disposeAsync());
+afterAll(() => registry?.[Symbol.asyncDispose]());
 
 describe("a user without any privilege", () => {
   // No such user is known to the system, as in many a CI container.

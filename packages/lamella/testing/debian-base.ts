@@ -17,6 +17,7 @@ import { createRegistryClient } from "../src/registry/client.ts";
 import { anonymous } from "../src/registry/credentials.ts";
 import { acquireLock } from "../src/store/lock.ts";
 import { Store } from "../src/store/store.ts";
+import { type RunningRegistry, startRegistry } from "./docker-registry.ts";
 import type { MadeLayer } from "./made-base.ts";
 
 export interface DebianBaseOptions {
@@ -78,6 +79,17 @@ export async function pushDebianBase(
   await using client = createRegistryClient({ registries: {}, credentials: anonymous });
   const as = parseReference(options.as ?? "docker.io/library/python:3.11-slim-bookworm");
   return formatReference(await pushDebianImage(image, { as, to: registryHost, client, store }));
+}
+
+/** Starts a registry that stands in for Docker Hub: it has the Debian base, with Python. */
+export async function startMirror(
+  options: Partial<PushDebianBaseOptions> = {},
+): Promise<RunningRegistry> {
+  await using starting = new AsyncDisposableStack();
+  const registry = starting.use(await startRegistry());
+  await pushDebianBase(registry.host, { python: true, ...options });
+  starting.move();
+  return registry;
 }
 
 async function withLayers(

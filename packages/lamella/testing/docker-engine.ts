@@ -38,7 +38,7 @@ export async function startDockerEngine(): Promise<RunningDockerEngine> {
   starting.use(
     await startDaemon(daemonPath, args, {
       logPath: join(folder, "log"),
-      isReady: () => answers(socket),
+      isReady: () => dockerAnswers(socket),
     }),
   );
   // Credentials, contexts and proxies of the person whose machine this is are not for tests.
@@ -59,7 +59,8 @@ export async function startDockerEngine(): Promise<RunningDockerEngine> {
   };
 }
 
-function answers(socketPath: string): Promise<boolean> {
+/** Whether a Docker engine answers at a socket. */
+export function dockerAnswers(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     request({ socketPath, path: "/_ping", timeout: 1000 }, (response) => {
       response.resume();
