@@ -24,8 +24,8 @@ const memberBytes = 1024 * 1024;
 /** Members up to this many bytes are made at once; for larger ones zlib works in its own thread. */
 const largestSynchronous = 64 * 1024;
 
-/** Members that may be in the making; each holds up to {@link memberBytes} and its compressed form. */
-const membersAhead = 2;
+/** Members that may be in the making by default; each holds up to {@link memberBytes} and its compressed form. */
+const defaultCompressors = 2;
 
 const deflateAsync = promisify<Uint8Array, { level: number; chunkSize: number }, Buffer>(
   deflateRaw,
@@ -44,10 +44,15 @@ export class LayerOutput implements AsyncDisposable {
   #blockLength = 0;
   /** Members on their way to the sink, in order. */
   readonly #queue: Promise<Uint8Array>[] = [];
+  readonly #membersAhead: number;
 
-  constructor(sink: ByteSink, signal?: AbortSignal) {
+  constructor(
+    sink: ByteSink,
+    options: { readonly signal?: AbortSignal | undefined; readonly compressors?: number },
+  ) {
     this.#sink = new BufferedSink(sink);
-    this.#signal = signal;
+    this.#signal = options.signal;
+    this.#membersAhead = options.compressors ?? defaultCompressors;
   }
 
   /** Adds bytes of the tar, which are copied. */
@@ -124,7 +129,7 @@ export class LayerOutput implements AsyncDisposable {
 
   async #send(member: Promise<Uint8Array>): Promise<void> {
     this.#queue.push(member);
-    await this.#drain(membersAhead);
+    await this.#drain(this.#membersAhead);
   }
 
   /** Writes the oldest members until this many are left. */

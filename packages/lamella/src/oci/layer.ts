@@ -1,9 +1,10 @@
 import type { Digest } from "../files/digest.ts";
-import type { FileEntry, RegularFile } from "../files/entry.ts";
+import type { RegularFile } from "../files/entry.ts";
 import type { ByteSink } from "../files/sink.ts";
 import { chunksOf } from "./deflated-content.ts";
 import { ContentMismatchError } from "./error.ts";
-import { LayerEntries } from "./layer-entry.ts";
+import { LayerEntries } from "./layer-entries.ts";
+import type { LayerEntry } from "./layer-entry.ts";
 import { LayerOutput } from "./layer-output.ts";
 import { blockSize, encodeTarHeader, paddingOf, type TarHeader } from "./tar-header.ts";
 import { whiteoutPrefix } from "./whiteout.ts";
@@ -14,6 +15,12 @@ export interface WrittenLayer {
   readonly diffId: Digest;
   /** Length of the uncompressed tar in bytes. */
   readonly tarSize: number;
+}
+
+export interface WriteLayerOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Threads that compress; 2 where absent. It has no effect on the bytes. Each holds some two MiB. */
+  readonly compressors?: number;
 }
 
 const zeros = new Uint8Array(2 * blockSize);
@@ -28,13 +35,13 @@ const zeros = new Uint8Array(2 * blockSize);
  * the sink has then is to be thrown away.
  */
 export async function writeLayer(
-  entries: Iterable<FileEntry> | AsyncIterable<FileEntry>,
+  entries: Iterable<LayerEntry> | AsyncIterable<LayerEntry>,
   sink: ByteSink,
-  options: { readonly signal?: AbortSignal } = {},
+  options: WriteLayerOptions = {},
 ): Promise<WrittenLayer> {
   const { signal } = options;
   signal?.throwIfAborted();
-  await using output = new LayerOutput(sink, signal);
+  await using output = new LayerOutput(sink, options);
   const layer = new LayerEntries();
   for await (const entry of entries) {
     signal?.throwIfAborted();
@@ -52,8 +59,12 @@ export async function writeLayer(
   return await output.finish();
 }
 
-function headerOf(entry: FileEntry): TarHeader {
-  const owner = { uid: entry.uid ?? 0, gid: entry.gid ?? 0 };
+function headerOf(entry: LayerEntry): TarHeader {
+  const owner = {
+    uid: entry.uid ?? 0,
+    gid: entry.gid ?? 0,
+    ...("xattrs" in entry && entry.xattrs !== undefined && { xattrs: entry.xattrs }),
+  };
   switch (entry.kind) {
     case "file":
       return {
@@ -65,6 +76,11 @@ function headerOf(entry: FileEntry): TarHeader {
       };
     case "directory":
       return { ...owner, kind: "directory", path: `${entry.path}/`, mode: entry.mode, size: 0 };
+    case "hardlink":
+    case "character":
+    case "block":
+    case "fifo":
+      return { ...entry, ...owner, size: 0 };
     case "symlink":
       return {
         ...owner,

@@ -3,8 +3,8 @@
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** One record's bytes. The length counts its own digits, so it is found by trying. */
-function encodeRecord(key: string, value: string): Buffer {
-  const body = Buffer.from(` ${key}=${value}\n`);
+function encodeRecord(key: string, value: string | Uint8Array): Buffer {
+  const body = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from("\n")]);
   let length = body.length + 1;
   while (String(length).length + body.length !== length) {
     length = String(length).length + body.length;
@@ -12,8 +12,8 @@ function encodeRecord(key: string, value: string): Buffer {
   return Buffer.concat([Buffer.from(String(length)), body]);
 }
 
-/** The body of an extended header, keys sorted. */
-export function encodePax(records: ReadonlyMap<string, string>): Uint8Array {
+/** The body of an extended header, keys sorted. A value may be any bytes. */
+export function encodePax(records: ReadonlyMap<string, string | Uint8Array>): Uint8Array {
   const sorted = [...records].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return Buffer.concat(sorted.map(([key, value]) => encodeRecord(key, value)));
 }

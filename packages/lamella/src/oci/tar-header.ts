@@ -10,20 +10,33 @@ export const blockSize = 512;
 export const entryTime = 315_619_200;
 
 /** The type flags of ustar that we write. */
-const typeFlag = { file: "0", symlink: "2", directory: "5", pax: "x" } as const;
+const typeFlag = {
+  file: "0",
+  hardlink: "1",
+  symlink: "2",
+  character: "3",
+  block: "4",
+  directory: "5",
+  fifo: "6",
+  pax: "x",
+} as const;
 
 /** What one header says. */
 export interface TarHeader {
   /** Directories end in `/`. */
   readonly path: string;
-  readonly kind: "file" | "symlink" | "directory";
+  readonly kind: Exclude<keyof typeof typeFlag, "pax">;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
   /** Length of the content in bytes; 0 for all but files. */
   readonly size: number;
-  /** Text of a symbolic link. */
+  /** Text of a symbolic link; path of what a hard link is another name of. */
   readonly target?: string;
+  /** Of the two kinds of device nodes. */
+  readonly device?: { readonly major: number; readonly minor: number };
+  /** Extended attributes by name, written as `SCHILY.xattr.*`, as all builders do. */
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
 // Octal digits that fit the fields: seven for owners, eleven for sizes.
@@ -34,10 +47,11 @@ const printableAscii = /^[\x20-\x7e]*$/;
 
 /**
  * The header's bytes: one ustar block, preceded by an extended header where the path, the link's text, the owner or the
- * size does not fit it. No user names and no device numbers, so the bytes depend on the arguments alone.
+ * size does not fit it, or where there are attributes. No user names and no times, so the bytes depend on the arguments
+ * alone.
  */
 export function encodeTarHeader(header: TarHeader): Uint8Array {
-  const records = new Map<string, string>();
+  const records = new Map<string, string | Uint8Array>();
   const split = splitPath(header.path);
   const target = header.target ?? "";
   if (split === undefined) {
@@ -55,6 +69,9 @@ export function encodeTarHeader(header: TarHeader): Uint8Array {
   if (header.gid > largestOwner) {
     records.set("gid", String(header.gid));
   }
+  for (const [name, value] of header.xattrs ?? []) {
+    records.set(`SCHILY.xattr.${name}`, value);
+  }
 
   const block = Buffer.alloc(blockSize);
   writeBlock(block, {
@@ -66,6 +83,7 @@ export function encodeTarHeader(header: TarHeader): Uint8Array {
     gid: header.gid > largestOwner ? 0 : header.gid,
     size: header.size > largestSize ? 0 : header.size,
     target: records.has("linkpath") ? asciiName(target) : target,
+    device: header.device ?? noDevice,
   });
   if (records.size === 0) {
     return block;
@@ -82,6 +100,7 @@ export function encodeTarHeader(header: TarHeader): Uint8Array {
     gid: 0,
     size: body.length,
     target: "",
+    device: noDevice,
   });
   return Buffer.concat([extended, body, new Uint8Array(paddingOf(body.length)), block]);
 }
@@ -122,7 +141,10 @@ interface BlockFields {
   readonly gid: number;
   readonly size: number;
   readonly target: string;
+  readonly device: { readonly major: number; readonly minor: number };
 }
+
+const noDevice = { major: 0, minor: 0 };
 
 function writeBlock(block: Buffer, fields: BlockFields): void {
   block.write(fields.name, 0, "latin1");
@@ -136,8 +158,8 @@ function writeBlock(block: Buffer, fields: BlockFields): void {
   block.write(fields.flag, 156, "latin1");
   block.write(fields.target, 157, "latin1");
   block.write("ustar\u000000", 257, "latin1");
-  block.write("0000000", 329, "latin1");
-  block.write("0000000", 337, "latin1");
+  block.write(octal(fields.device.major, 7), 329, "latin1");
+  block.write(octal(fields.device.minor, 7), 337, "latin1");
   block.write(fields.prefix, 345, "latin1");
   let sum = 0;
   for (let index = 0; index < blockSize; index++) {
