@@ -17,8 +17,8 @@ export function cgroupsPath(id: string): string {
   return `/${parent}/${id}`;
 }
 
-// What is left after half a second, the next start removes.
-const removeAttempts = 25;
+// What is left after five seconds, the next start removes. A busy machine needs more than one of them.
+const removeAttempts = 250;
 const removePause = 20;
 
 /**
