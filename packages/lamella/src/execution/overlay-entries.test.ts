@@ -29,7 +29,7 @@ test("a whiteout becomes a device 0/0, after its parents", async () => {
     { path: "etc", kind: "directory", mode: 0o755 },
     { path: "etc/motd", ...deviceZero },
   ]);
-  expect(record).toEqual({ implied: ["", "etc"], opaque: [] });
+  expect(record).toEqual({ implied: ["", "etc"], opaque: [], attributed: [] });
 });
 
 test("a whiteout beside what it names is about the layers below", async () => {
@@ -57,7 +57,7 @@ test.each(["before", "after"])("an opaque marker %s its directory's entry", asyn
   );
   expect(written.at(-1)).toMatchObject({ path: "d", mode: 0o711, uid: 7 });
   expect([...(written.at(-1)?.xattrs ?? [])]).toEqual([opaqueAttribute]);
-  expect(record).toEqual({ implied: [""], opaque: ["d"] });
+  expect(record).toEqual({ implied: [""], opaque: ["d"], attributed: [] });
 });
 
 test("of attributes only those stay that are the layer's to set", async () => {

@@ -1,5 +1,6 @@
 import type { TarEntry } from "../oci/tar-reader.ts";
 import { LayerUnpackError } from "./error.ts";
+import { keptXattrs } from "./kept-xattrs.ts";
 import { LayerTree } from "./layer-tree.ts";
 import { type ExtractionHeader, encodeExtractionHeader } from "./overlay-tar.ts";
 
@@ -9,6 +10,8 @@ export interface SnapshotRecord {
   readonly implied: readonly string[];
   /** Directories that hide what the layers below have in them. */
   readonly opaque: readonly string[];
+  /** Paths of what has extended attributes of its own. */
+  readonly attributed: readonly string[];
 }
 
 type DirectoryHeader = ExtractionHeader & { readonly kind: "directory" };
@@ -26,6 +29,7 @@ export class OverlayEntries {
   readonly #directories = new Map<string, DirectoryHeader>();
   readonly #whiteouts = new Set<string>();
   readonly #opaque = new Set<string>();
+  readonly #attributed = new Set<string>();
   readonly #tree = new LayerTree((path) => this.#imply(path));
 
   /** The header blocks for one entry; whiteouts give none, since what they mean is known at the end. */
@@ -63,7 +67,11 @@ export class OverlayEntries {
     }
     // Two blocks of zeros end a tar.
     this.#pending.push(Buffer.alloc(1024));
-    const record = { implied: this.#tree.impliedDirectories(), opaque: [...this.#opaque].sort() };
+    const record = {
+      implied: this.#tree.impliedDirectories(),
+      opaque: [...this.#opaque].sort(),
+      attributed: [...this.#attributed].sort(),
+    };
     return { blocks: this.#pending.splice(0), record };
   }
 
@@ -74,7 +82,9 @@ export class OverlayEntries {
     }
     const path = entry.path === "" ? "" : this.#tree.place(entry.path);
     const { mode, uid, gid, mtime } = entry;
-    const common = { path, mode, uid, gid, mtime, xattrs: kept(entry.xattrs) };
+    const xattrs = keptXattrs(entry.xattrs);
+    if (xattrs.size > 0) this.#attributed.add(path);
+    const common = { path, mode, uid, gid, mtime, xattrs };
     switch (entry.kind) {
       case "file":
         this.#tree.set(path, "other");
@@ -110,21 +120,6 @@ export class OverlayEntries {
   #imply(path: string): void {
     this.#pending.push(encodeExtractionHeader(impliedDirectory(path)));
   }
-}
-
-/**
- * Attributes that a layer may set. `trusted.overlay.*` and `user.overlay.*` are overlayfs's own (a `redirect` would lead
- * it elsewhere), and what security modules keep is the host's business.
- */
-function kept(xattrs: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
-  if (xattrs.size === 0) return xattrs;
-  return new Map(
-    [...xattrs].filter(
-      ([name]) =>
-        name === "security.capability" ||
-        (name.startsWith("user.") && !name.startsWith("user.overlay.")),
-    ),
-  );
 }
 
 function isDirectoryHeader(header: ExtractionHeader): header is DirectoryHeader {

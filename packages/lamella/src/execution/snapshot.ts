@@ -26,7 +26,8 @@ export interface UnpackOptions {
   readonly onProgress?: ((layer: Layer, bytes: number) => void) | undefined;
 }
 
-const recordSchema = z.object({ implied: z.array(z.string()), opaque: z.array(z.string()) });
+const paths = z.array(z.string());
+const recordSchema = z.object({ implied: paths, opaque: paths, attributed: paths });
 
 /**
  * The snapshots of an image's layers, lowest first; those that the store does not have yet are unpacked from its blobs,
@@ -84,14 +85,14 @@ async function createSnapshot(
       onProgress?.(layer, bytes),
     );
     const tar = decompressLayer(blob, layer.mediaType, signal === undefined ? {} : { signal });
-    const { diffId, implied, opaque } = await unpackLayer(tar, join(folder, "fs"), { signal });
+    const { diffId, ...record } = await unpackLayer(tar, join(folder, "fs"), { signal });
     if (diffId !== layer.diffId) throw diffIdMismatch(layer, diffId);
-    await writeFile(join(folder, "snapshot.json"), JSON.stringify({ implied, opaque }));
+    await writeFile(join(folder, "snapshot.json"), JSON.stringify(record));
     await mkdir(dirname(target), { recursive: true });
     // What is there has no readable record.
     await rm(target, { recursive: true, force: true });
     await rename(folder, target);
-    return { diffId, path: join(target, "fs"), implied, opaque };
+    return { diffId, path: join(target, "fs"), ...record };
   } catch (error) {
     throw storeFault(error, target);
   }
