@@ -39,3 +39,28 @@ export class CommandNotFoundError extends LamellaError {
 export class RuntimeError extends LamellaError {
   readonly code = "execution-runtime-failed";
 }
+
+/** A command made something that no layer can hold. */
+export class LayerUnwritableError extends LamellaError {
+  readonly code = "execution-layer-unwritable";
+}
+
+/** A command of a step ended with an exit code other than 0. */
+export class StepFailedError extends LamellaError {
+  readonly code = "execution-step-failed";
+  /** Of the command; 128 and the signal's number where a signal ended it. */
+  readonly exitCode: number;
+  /** The last that it wrote, on both of its streams, without empty lines. */
+  readonly lastLines: readonly string[];
+
+  constructor(args: readonly string[], exitCode: number, lastLines: readonly string[]) {
+    const command = args.at(-1) ?? "";
+    const shown = command.length > 200 ? `${command.slice(0, 200)}…` : command;
+    super(
+      [`The command failed with exit code ${exitCode}: ${shown}`, ...lastLines].join("\n"),
+      "Its last lines are above; what they complain of is to be put right in the definition.",
+    );
+    this.exitCode = exitCode;
+    this.lastLines = lastLines;
+  }
+}

@@ -1,6 +1,7 @@
 import { mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { lookup } from "./layer-stack.ts";
+import type { LowerDirectory } from "./merged-tree.ts";
 import type { Snapshot } from "./snapshot.ts";
 import {
   copyAttributes,
@@ -23,6 +24,10 @@ export interface Rootfs {
   readonly options: string;
   /** What a command changes ends up here. */
   readonly upper: string;
+  /** What the image has, lowest first. */
+  readonly image: readonly LowerDirectory[];
+  /** What it sees of this machine, on top of the image. */
+  readonly machine: LowerDirectory;
 }
 
 /**
@@ -55,21 +60,21 @@ export async function prepareRootfs(
   if (root !== undefined) await copyAttributes(root.stats, rootfs.upper);
 
   const stack = visible(snapshots);
-  const lower: string[] = [];
+  const image: LowerDirectory[] = [];
   for (const [index, snapshot] of stack.entries()) {
-    lower.push(snapshot.path);
+    image.push({ ...snapshot, attributed: new Set(snapshot.attributed) });
     if (snapshot.implied.every((path) => path === "")) continue;
     const parents = join(folder, "supplements", String(index));
     await mkdir(parents);
-    if (await makeParents(stack.slice(0, index + 1), parents)) lower.push(parents);
+    if (await makeParents(stack.slice(0, index + 1), parents)) image.push(plain(parents));
   }
   const top = join(folder, "supplements", "machine");
   await mkdir(top, { mode: 0o755 });
   await makeMachineLayer(stack, machine, top);
-  lower.push(top);
 
   // overlayfs names the highest first.
-  const names = lower.toReversed().map((path, index) => ({ path, name: index.toString(36) }));
+  const lower = [...image, plain(top)].toReversed();
+  const names = lower.map(({ path }, index) => ({ path, name: index.toString(36) }));
   await Promise.all(names.map(({ path, name }) => symlink(path, join(rootfs.links, name))));
   const options = [
     `lowerdir=${names.map(({ name }) => name).join(":")}`,
@@ -80,12 +85,19 @@ export async function prepareRootfs(
     "metacopy=off",
     "index=off",
   ];
-  return { ...rootfs, options: options.join(",") };
+  return { ...rootfs, options: options.join(","), image, machine: plain(top) };
+}
+
+function plain(path: string): LowerDirectory {
+  return { path, opaque: [], attributed: new Set() };
 }
 
 /** The host's files that a container on the host's network needs to find its way. */
+export const machinePaths: readonly string[] = ["etc/hosts", "etc/resolv.conf"];
+
+/** What the host has in them, of those that it has. */
 export async function machineFiles(): Promise<MachineFile[]> {
-  const files = ["etc/hosts", "etc/resolv.conf"].map(async (path) => {
+  const files = machinePaths.map(async (path) => {
     const text = await readFile(`/${path}`, "utf8").catch(() => undefined);
     return text === undefined ? [] : [{ path, text }];
   });

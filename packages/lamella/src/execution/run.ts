@@ -1,19 +1,14 @@
 import type { StdioOptions } from "node:child_process";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ByteSink } from "../files/sink.ts";
 import type { ImageConfig } from "../oci/config.ts";
 import type { Layer } from "../oci/descriptor.ts";
 import type { Store } from "../store/store.ts";
-import { cgroupsPath, containerId, removeCgroups, removeDeadCgroups } from "./cgroup.ts";
-import { type ContainerProcess, containerProcess } from "./container-process.ts";
-import { type Enclosed, enclose } from "./enclosure.ts";
+import { removeDeadCgroups } from "./cgroup.ts";
+import { startContainer } from "./container.ts";
+import { containerProcess } from "./container-process.ts";
+import type { Enclosed } from "./enclosure.ts";
 import { readStackFile } from "./layer-stack.ts";
-import { prepareNamespaces } from "./namespaces.ts";
-import { prepareOciContainer } from "./oci-runtime.ts";
-import type { PreparedContainer } from "./prepared-container.ts";
-import { machineFiles, prepareRootfs } from "./rootfs.ts";
 import { findRuntime, type Runtime, requireRoot } from "./runtime.ts";
 import { unpackSnapshots } from "./snapshot.ts";
 import { resolveUser } from "./user.ts";
@@ -94,35 +89,22 @@ export async function runImage(options: RunImageOptions): Promise<number> {
   });
 
   await using scratch = await store.scratch("run");
-  const machine = { files: await machineFiles(), workdir: init.workdir };
-  const rootfs = await prepareRootfs(snapshots, machine, scratch.path);
-  const id = containerId(store, scratch);
-  const container = await prepareContainer(runtime, init, rootfs.path, id, scratch.path);
-  signal?.throwIfAborted();
-
-  // A runtime that ends in peace does this itself.
-  await using _cgroups = { [Symbol.asyncDispose]: () => removeCgroups(id) };
-  await using running = enclose(rootfs, container, stdioOptions(stdio));
+  await using container = await startContainer({
+    snapshots,
+    process: init,
+    runtime,
+    store,
+    scratch,
+    stdio: stdioOptions(stdio),
+    signal,
+  });
+  const { running } = container;
   await using _signals = passSignals(running, options);
   const [code] = await Promise.all([running.exited, passStreams(running, stdio)]);
   signal?.throwIfAborted();
   const failure = code === 0 ? undefined : await container.failure();
   if (failure !== undefined) throw failure;
   return code;
-}
-
-async function prepareContainer(
-  runtime: Runtime,
-  init: ContainerProcess,
-  rootfs: string,
-  id: string,
-  scratch: string,
-): Promise<PreparedContainer> {
-  if (runtime.kind === "namespaces") return prepareNamespaces(init, rootfs);
-  const folder = join(scratch, "container");
-  await mkdir(folder);
-  const spec = { process: init, rootfs, cgroupsPath: cgroupsPath(id) };
-  return await prepareOciContainer(runtime.executable, id, spec, folder);
 }
 
 /** Hands the caller's signals on, and ends everything when the caller gives up. */

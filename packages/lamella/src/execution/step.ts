@@ -1,0 +1,125 @@
+import type { Layer } from "../oci/descriptor.ts";
+import { entryTime } from "../oci/tar-header.ts";
+import type { Store } from "../store/store.ts";
+import { removeDeadCgroups } from "./cgroup.ts";
+import { type ContainerOptions, startContainer } from "./container.ts";
+import { type ContainerProcess, containerProcess } from "./container-process.ts";
+import type { Enclosed } from "./enclosure.ts";
+import { StepFailedError } from "./error.ts";
+import { readStackFile } from "./layer-stack.ts";
+import { OutputTail } from "./output-tail.ts";
+import type { Rootfs } from "./rootfs.ts";
+import { findRuntime, type Runtime, requireRoot } from "./runtime.ts";
+import { type Snapshot, unpackSnapshots } from "./snapshot.ts";
+import { writeStepLayer } from "./step-layer.ts";
+import { resolveUser } from "./user.ts";
+
+export interface StepProcess {
+  /** Program and arguments; a program without a slash is looked for in the PATH of `env`. */
+  readonly args: readonly string[];
+  /** On top of PATH, HOME and SOURCE_DATE_EPOCH. Values are in no file on disk and in no process arguments. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `user[:group]`, names or numbers; root where absent. */
+  readonly user?: string | undefined;
+  /** Absolute path in the image; `/` where absent. */
+  readonly workdir?: string | undefined;
+}
+
+export interface StepOptions {
+  /** The layers below the step, lowest first; their blobs are in the store. */
+  readonly layers: readonly Layer[];
+  readonly process: StepProcess;
+  readonly store: Store;
+  /** Told of all that the command writes, as it writes it. Secrets in it are not redacted. */
+  readonly onOutput?: ((stream: "stdout" | "stderr", bytes: Uint8Array) => void) | undefined;
+  /** Ends the command and all its children at once. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told while layers are unpacked; `bytes` is the length of another piece in the blob. */
+  readonly onProgress?: ((layer: Layer, bytes: number) => void) | undefined;
+  /** Makes no layer of what the command changed. */
+  readonly discard?: boolean;
+  /** The runtime to use; by default the first that works. */
+  readonly runtime?: Runtime | undefined;
+}
+
+// Of a command that failed, for the error.
+const lastLines = 20;
+
+/**
+ * Runs a command in a root filesystem of layers, and puts what it changed into the store as a layer; nothing where it
+ * changed nothing. Processes that it leaves behind are ended with it.
+ *
+ * Raises {@link StepFailedError} for an exit code that is not 0, ExecutionUnsupportedError, UnknownUserError,
+ * CommandNotFoundError, MountError, RuntimeError, and what `unpackSnapshots` and `writeStepLayer` raise; the signal's
+ * reason when it is aborted.
+ */
+export async function executeStep(options: StepOptions): Promise<Layer | undefined> {
+  const { layers, store, signal, onProgress, discard = false } = options;
+  requireRoot();
+  signal?.throwIfAborted();
+  await removeDeadCgroups(store);
+  const snapshots = await unpackSnapshots(layers, store, { signal, onProgress });
+  const runtime = options.runtime ?? (await findRuntime(store, { signal }));
+  const init = await stepProcess(options.process, snapshots);
+
+  await using scratch = await store.scratch("step");
+  const rootfs = await runToEnd(options, { snapshots, process: init, runtime, scratch });
+  return discard ? undefined : await writeStepLayer(rootfs, store, { signal });
+}
+
+/** Runs the command, and gives the root filesystem once nothing runs in it any more. */
+async function runToEnd(
+  options: StepOptions,
+  how: Pick<ContainerOptions, "snapshots" | "process" | "runtime" | "scratch">,
+): Promise<Rootfs> {
+  const { store, signal, onOutput } = options;
+  await using container = await startContainer({
+    ...how,
+    store,
+    stdio: ["ignore", "pipe", "pipe"],
+    signal,
+  });
+  const { running, rootfs } = container;
+  await using _ = killedBy(running, signal);
+  const tail = new OutputTail();
+  const pass = async (stream: "stdout" | "stderr"): Promise<void> => {
+    for await (const chunk of (running[stream] ?? []) as AsyncIterable<Uint8Array>) {
+      tail.write(chunk);
+      onOutput?.(stream, chunk);
+    }
+  };
+  const [code] = await Promise.all([running.exited, pass("stdout"), pass("stderr")]);
+  signal?.throwIfAborted();
+  if (code !== 0) {
+    const { args } = options.process;
+    throw (await container.failure()) ?? new StepFailedError(args, code, tail.lines(lastLines));
+  }
+  return rootfs;
+}
+
+function killedBy(running: Enclosed, signal: AbortSignal | undefined): AsyncDisposable {
+  const kill = (): void => void running.kill();
+  signal?.addEventListener("abort", kill);
+  return { [Symbol.asyncDispose]: async () => signal?.removeEventListener("abort", kill) };
+}
+
+async function stepProcess(
+  process: StepProcess,
+  snapshots: readonly Snapshot[],
+): Promise<ContainerProcess> {
+  const [passwd = "", group = ""] = await Promise.all([
+    readStackFile(snapshots, "etc/passwd"),
+    readStackFile(snapshots, "etc/group"),
+  ]);
+  return containerProcess(
+    {},
+    {
+      command: process.args,
+      // What obeys it (reproducible-builds.org/specs/source-date-epoch) writes the time that files have in a layer.
+      env: { SOURCE_DATE_EPOCH: String(entryTime), ...process.env },
+      workdir: process.workdir,
+      user: resolveUser(process.user ?? "", passwd, group),
+      terminal: false,
+    },
+  );
+}
