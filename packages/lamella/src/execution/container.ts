@@ -1,17 +1,20 @@
 import type { StdioOptions } from "node:child_process";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ScratchDirectory } from "../store/session.ts";
 import type { Store } from "../store/store.ts";
+import type { BindMount } from "./bind-mount.ts";
 import { cgroupsPath, containerId, removeCgroups } from "./cgroup.ts";
 import type { ContainerProcess } from "./container-process.ts";
 import { type Enclosed, enclose } from "./enclosure.ts";
+import { findMountPoint, type MountPoint } from "./mount-point.ts";
 import { prepareNamespaces } from "./namespaces.ts";
 import { prepareOciContainer } from "./oci-runtime.ts";
 import type { PreparedContainer } from "./prepared-container.ts";
+import type { PrivateFile } from "./private-file.ts";
 import { machineFiles, prepareRootfs, type Rootfs } from "./rootfs.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { WantedMount } from "./step-mount.ts";
 
 export interface ContainerOptions {
   /** The image's layers, lowest first. */
@@ -21,6 +24,10 @@ export interface ContainerOptions {
   readonly store: Store;
   /** Empty, and there until the container was disposed of. */
   readonly scratch: ScratchDirectory;
+  /** Beside what every container has. */
+  readonly mounts?: readonly WantedMount[];
+  /** Files in memory that `mounts` name. */
+  readonly privateFiles?: readonly PrivateFile[];
   readonly stdio: StdioOptions;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,12 +43,25 @@ export interface Container extends AsyncDisposable {
 /** Starts a process in a root filesystem of snapshots. Raises MountError, ToolMissingError. */
 export async function startContainer(options: ContainerOptions): Promise<Container> {
   const { snapshots, process, store, scratch, stdio, signal } = options;
-  const machine = { files: await machineFiles(), workdir: process.workdir };
+  const { mounts = [], privateFiles = [] } = options;
+  const mountPoints = await Promise.all(
+    mounts.map(({ destination, type }) => findMountPoint(snapshots, destination, type)),
+  );
+  const machine = { files: await machineFiles(), workdir: process.workdir, mountPoints };
   const rootfs = await prepareRootfs(snapshots, machine, scratch.path);
   const id = containerId(store, scratch);
-  const prepared = await prepareContainer(options, rootfs.path, id);
+  const binds = mounts.map(({ source, writable }, index): BindMount => {
+    const { path } = mountPoints[index] as MountPoint;
+    const from = "path" in source ? source.path : join(rootfs.memory, source.privateFile);
+    return { source: from, destination: `/${path}`, writable };
+  });
+  const prepared = prepareContainer(options, rootfs, id, binds);
   signal?.throwIfAborted();
-  const running = enclose(rootfs, prepared, stdio);
+  const running = enclose(
+    rootfs,
+    { ...prepared, privateFiles: [...prepared.privateFiles, ...privateFiles] },
+    stdio,
+  );
   return {
     rootfs,
     running,
@@ -54,14 +74,14 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   };
 }
 
-async function prepareContainer(
+function prepareContainer(
   { runtime, process, scratch }: ContainerOptions,
-  rootfs: string,
+  rootfs: Rootfs,
   id: string,
-): Promise<PreparedContainer> {
-  if (runtime.kind === "namespaces") return prepareNamespaces(process, rootfs);
-  const folder = join(scratch.path, "container");
-  await mkdir(folder);
-  const spec = { process, rootfs, cgroupsPath: cgroupsPath(id) };
-  return await prepareOciContainer(runtime.executable, id, spec, folder);
+  binds: readonly BindMount[],
+): PreparedContainer {
+  if (runtime.kind === "namespaces") return prepareNamespaces(process, rootfs, binds);
+  const spec = { process, rootfs: rootfs.path, cgroupsPath: cgroupsPath(id), binds };
+  const log = join(scratch.path, "log.json");
+  return prepareOciContainer(runtime.executable, id, spec, { memory: rootfs.memory, log });
 }

@@ -2,9 +2,10 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { constants } from "node:os";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { MountError, ToolMissingError } from "./error.ts";
+import { type PrivateFile, privateFilesTar } from "./private-file.ts";
 import type { Rootfs } from "./rootfs.ts";
 import { systemEnvironment } from "./system-environment.ts";
 
@@ -20,6 +21,8 @@ import { systemEnvironment } from "./system-environment.ts";
 /** A program to run on a mounted root filesystem. */
 export interface Invocation {
   readonly args: readonly string[];
+  /** Extracted into the root filesystem's `memory` before it starts. */
+  readonly privateFiles: readonly PrivateFile[];
   /** Further namespaces, as options of `unshare`. */
   readonly namespaces?: readonly string[];
   /**
@@ -48,19 +51,25 @@ export interface Enclosed extends AsyncDisposable {
 // Milliseconds between two looks at whether a process has ended.
 const pollInterval = 5;
 
-// Arguments: the folder of the links, the options, where to mount, and the program. Descriptor 3 tells how it went.
+// Arguments: the folder of the links, the options, where to mount, the folder in memory, and the program. Descriptor 3
+// tells how it went, and descriptor 4 gives the files in memory.
 const mountScript = `
-cd "$1" && mount -t overlay -o "$2" lamella "$3" >&3 2>&3 || exit 125
+{
+  cd "$1" && mount -t overlay -o "$2" lamella "$3" &&
+  mount -t tmpfs -o nosuid,nodev,mode=700 lamella "$4" &&
+  tar --extract --file=- --directory="$4" --numeric-owner --same-owner --same-permissions <&4
+} >&3 2>&3 || exit 125
 echo ready >&3
-exec 3>&-
-cd / && shift 3 && exec "$@"
+exec 3>&- 4<&-
+cd / && shift 4 && exec "$@"
 `;
 
-/** Mounts a root filesystem and runs a program. Needs root. */
+/** Mounts a root filesystem, and beside it one in memory, and runs a program. Needs root. */
 export function enclose(rootfs: Rootfs, invocation: Invocation, stdio: StdioOptions): Enclosed {
-  const { args, namespaces = [], newSession } = invocation;
+  const { args, privateFiles, namespaces = [], newSession } = invocation;
   const unshare = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork"];
-  const shell = ["sh", "-c", mountScript, "sh", rootfs.links, rootfs.options, rootfs.path];
+  const { links, options, path, memory } = rootfs;
+  const shell = ["sh", "-c", mountScript, "sh", links, options, path, memory];
   const child = spawn(
     "setpriv",
     [
@@ -74,12 +83,16 @@ export function enclose(rootfs: Rootfs, invocation: Invocation, stdio: StdioOpti
       "--",
     ].concat(shell, args),
     {
-      stdio: [...(Array.isArray(stdio) ? stdio : [stdio, stdio, stdio]), "pipe"],
+      stdio: [...(Array.isArray(stdio) ? stdio : [stdio, stdio, stdio]), "pipe", "pipe"],
       detached: newSession,
       // The new mount API takes 256 bytes of lower directories, mount(2) a page; util-linux 2.39 prefers the former.
       env: { ...systemEnvironment, LIBMOUNT_FORCE_MOUNT2: "always" },
     },
   );
+  const files = child.stdio[4] as Writable;
+  // A shell that ends early says why.
+  files.on("error", () => {});
+  files.end(privateFilesTar(privateFiles));
   const report = readAll(child.stdio[3] as Readable);
   const exited = exitOf(child, report);
   exited.catch(() => {});

@@ -1,17 +1,20 @@
+import { join } from "node:path";
+import type { BindMount } from "./bind-mount.ts";
 import { defaultCapabilities } from "./capabilities.ts";
 import type { ContainerProcess } from "./container-process.ts";
 import type { PreparedContainer } from "./prepared-container.ts";
+import type { Rootfs } from "./rootfs.ts";
 
 /*
  * A container without a container runtime, by what every util-linux has. It keeps a command from disturbing the host by
  * accident. It is no sandbox: there is no device cgroup and no pivot_root.
  */
 
-// Arguments: the root filesystem, and the program. The mount points are directories of ours: see supplement.ts.
-const script = `
+// Arguments: the root filesystem. The mount points are directories of ours: see supplement.ts.
+const kernelMounts = `
 set -e
+umask 022
 root=$1
-shift
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
 mount -t tmpfs -o nosuid,mode=755,size=65536k tmpfs "$root/dev"
@@ -28,36 +31,92 @@ ln -s /proc/self/fd "$root/dev/fd"
 ln -s /proc/self/fd/0 "$root/dev/stdin"
 ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
-exec "$@"
+# Arguments: source, destination, further options. What is below another mount may have no place yet.
+bind() {
+  if [ -d "$1" ]; then mkdir -p "$root$2"; else [ -e "$root$2" ] || : > "$root$2"; fi
+  mount --rbind "$1" "$root$2"
+  mount -o "remount,bind,nosuid,nodev$3" "$root$2"
+}
 `;
 
-/** A process in namespaces of its own, its root changed to the mounted root filesystem. */
-export function prepareNamespaces(process: ContainerProcess, rootfs: string): PreparedContainer {
-  const { args, workdir, user, terminal } = process;
+// What a shell can pass on (POSIX.1-2017, XBD 8.1) and neither obeys itself, nor do the programs of this machine.
+const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const obeyed = /^(LD_.*|PATH|IFS|ENV|BASH_ENV|OPTIND|PPID|PS[1-4]|PWD|OLDPWD|SHLVL|_)$/;
+
+// What shells, and we, add to the environment.
+const ours = ["LC_ALL", "LIBMOUNT_FORCE_MOUNT2", "PWD", "OLDPWD", "SHLVL", "_"];
+
+const scriptName = "start.sh";
+
+/**
+ * A process in namespaces of its own, its root changed to the mounted root filesystem. The script that does it is in
+ * memory, since it has the values of environment variables in it, and those are in no process's arguments but for the
+ * names that a shell cannot pass on.
+ */
+export function prepareNamespaces(
+  process: ContainerProcess,
+  { path: rootfs, memory }: Pick<Rootfs, "path" | "memory">,
+  binds: readonly BindMount[] = [],
+): PreparedContainer {
+  const script = [
+    kernelMounts,
+    ...binds.map(({ source, destination, writable }) =>
+      shellCommand(["bind", source, destination, writable ? "" : ",ro"]),
+    ),
+    ...startCommands(process, rootfs),
+  ].join("\n");
+  const bytes = Buffer.from(script);
+  return {
+    args: ["sh", join(memory, scriptName), rootfs],
+    privateFiles: [{ path: scriptName, bytes, mode: 0o600, uid: 0, gid: 0 }],
+    namespaces: ["--ipc"],
+    // Without a terminal of its own it needs the caller's session to control that one's.
+    newSession: !process.terminal,
+    // Its complaints stand among those of the command, and its exit code is the command's.
+    failure: async () => undefined,
+  };
+}
+
+function startCommands({ args, env, workdir, user }: ContainerProcess, rootfs: string): string[] {
   const { uid, gid, additionalGids } = user;
   const groups =
     additionalGids.length > 0 ? ["--groups", additionalGids.join(",")] : ["--clear-groups"];
   const bounding = defaultCapabilities.map((name) => `+${name.slice("CAP_".length).toLowerCase()}`);
   const become = ["setpriv", "--regid", String(gid), ...groups, "--inh-caps=-all"];
-  const enter = ["unshare", "--root", rootfs, "--wd", workdir, "--setuid", String(uid), "--"];
-  const variables = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
-  // The dynamic linker of the host must not see variables for that of the image: `env` of the image sets them.
-  const { loader = [], other = [] } = Object.groupBy(variables, (variable) =>
-    variable.startsWith("LD_") ? "loader" : "other",
-  );
-  const program = loader.length > 0 ? ["/usr/bin/env", ...loader, ...args] : args;
-  return {
-    args: ["sh", "-c", script, "sh", rootfs].concat(
-      become,
-      [`--bounding-set=-all,${bounding.join(",")}`, "--", "env", "-i"],
-      other,
-      enter,
-      program,
-    ),
-    namespaces: ["--ipc"],
-    // Without a terminal of its own it needs the caller's session to control that one's.
-    newSession: !terminal,
-    // Its complaints stand among those of the command, and its exit code is the command's.
-    failure: async () => undefined,
-  };
+  const enter = ["--root", rootfs, "--wd", workdir, "--setuid", String(uid), "--"];
+
+  const {
+    exported = [],
+    loader = [],
+    assigned = [],
+  } = Object.groupBy(Object.keys(env), (name) => {
+    // The dynamic linker of this machine must not see variables for that of the image: `env` of the image sets them.
+    if (name.startsWith("LD_")) return "loader";
+    return shellName.test(name) && !obeyed.test(name) ? "exported" : "assigned";
+  });
+  const values = (names: readonly string[]): string[] =>
+    names.map((name) => `${name}=${env[name] ?? ""}`);
+  const unset = ours.flatMap((name) => (name in env ? [] : ["-u", name]));
+  const program = loader.length > 0 ? ["/usr/bin/env", ...values(loader), ...args] : args;
+  return [
+    // The PATH of the image says nothing of where this machine has them.
+    'set -- "$(command -v env)" "$(command -v unshare)"',
+    ...exported.map((name) => `export ${name}=${shellWord(env[name] ?? "")}`),
+    [
+      shellCommand(["exec", ...become, `--bounding-set=-all,${bounding.join(",")}`, "--"]),
+      '"$1"',
+      shellCommand([...unset, ...values(assigned)]),
+      '"$2"',
+      shellCommand([...enter, ...program]),
+    ].join(" "),
+  ];
+}
+
+function shellCommand(words: readonly string[]): string {
+  return words.map(shellWord).join(" ");
+}
+
+/** A word that a shell takes literally. */
+function shellWord(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }

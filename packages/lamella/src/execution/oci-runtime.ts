@@ -1,26 +1,25 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandNotFoundError, RuntimeError } from "./error.ts";
 import type { PreparedContainer } from "./prepared-container.ts";
 import { type RuntimeSpecOptions, runtimeSpec } from "./runtime-spec.ts";
 
 /**
- * Prepares, in an empty folder, a container for a runtime that takes runc's command line. All that the runtime keeps of
- * it is in that folder too.
+ * Prepares a container for a runtime that takes runc's command line. Its specification, which has the values of
+ * environment variables in it, and all that the runtime keeps of it are in the folder `memory` and no disk sees them;
+ * its log is at the path `log`.
  */
-export async function prepareOciContainer(
+export function prepareOciContainer(
   executable: string,
   id: string,
   spec: RuntimeSpecOptions,
-  folder: string,
-): Promise<PreparedContainer> {
-  const bundle = join(folder, "bundle");
-  const log = join(folder, "log.json");
-  await mkdir(bundle);
-  await writeFile(join(bundle, "config.json"), JSON.stringify(runtimeSpec(spec)));
-  const state = ["--root", join(folder, "state"), "--log", log, "--log-format", "json"];
+  { memory, log }: { readonly memory: string; readonly log: string },
+): PreparedContainer {
+  const bytes = Buffer.from(JSON.stringify(runtimeSpec(spec)));
+  const state = ["--root", join(memory, "state"), "--log", log, "--log-format", "json"];
   return {
-    args: [executable, ...state, "run", "--bundle", bundle, id],
+    args: [executable, ...state, "run", "--bundle", join(memory, "bundle"), id],
+    privateFiles: [{ path: "bundle/config.json", bytes, mode: 0o600, uid: 0, gid: 0 }],
     newSession: true,
     failure: async () => explain(await readFile(log, "utf8").catch(() => ""), executable),
   };

@@ -24,6 +24,8 @@ export interface Rootfs {
   readonly options: string;
   /** What a command changes ends up here. */
   readonly upper: string;
+  /** Where a file system in memory is to be mounted, for what no disk may see. */
+  readonly memory: string;
   /** What the image has, lowest first. */
   readonly image: readonly LowerDirectory[];
   /** What it sees of this machine, on top of the image. */
@@ -45,10 +47,12 @@ export async function prepareRootfs(
     path: join(folder, "rootfs"),
     links: join(folder, "l"),
     upper: join(folder, "upper"),
+    memory: join(folder, "memory"),
   };
   for (const path of [
     rootfs.path,
     rootfs.links,
+    rootfs.memory,
     join(folder, "work"),
     join(folder, "supplements"),
   ]) {

@@ -1,8 +1,9 @@
+import type { BindMount } from "./bind-mount.ts";
 import { defaultCapabilities } from "./capabilities.ts";
 import type { ContainerProcess } from "./container-process.ts";
 
 /** A file system in a container (runtime-spec config.md, "Mounts"). */
-export interface SpecMount {
+interface SpecMount {
   readonly destination: string;
   readonly type: string;
   readonly source: string;
@@ -15,7 +16,7 @@ export interface RuntimeSpecOptions {
   readonly rootfs: string;
   readonly cgroupsPath: string;
   /** Beside those that every container has. */
-  readonly mounts?: readonly SpecMount[];
+  readonly binds?: readonly BindMount[];
 }
 
 // As Docker has them, but for /dev/shm: its 64 MiB there are too few for the workers of a PyTorch DataLoader, so it is
@@ -61,7 +62,7 @@ export function runtimeSpec({
   process,
   rootfs,
   cgroupsPath,
-  mounts: more = [],
+  binds = [],
 }: RuntimeSpecOptions): object {
   const { args, env, workdir, user, terminal } = process;
   // A user who is not root starts with none, and gets them back from setuid programs only.
@@ -85,7 +86,7 @@ export function runtimeSpec({
       noNewPrivileges: false,
     },
     root: { path: rootfs, readonly: false },
-    mounts: [...mounts, ...more],
+    mounts: [...mounts, ...binds.map(bindMount)],
     linux: {
       // Process ids are those of the enclosure, whose first process is the runtime. So the command is not the first of
       // its namespace, which would ignore Ctrl-C and SIGTERM unless it handles them, and the runtime, as with
@@ -97,6 +98,11 @@ export function runtimeSpec({
       readonlyPaths,
     },
   };
+}
+
+function bindMount({ source, destination, writable }: BindMount): SpecMount {
+  const options = ["rbind", "nosuid", "nodev", writable ? "rw" : "ro"];
+  return { destination, type: "bind", source, options };
 }
 
 function mount(destination: string, type: string, options: readonly string[]): SpecMount {

@@ -1,12 +1,12 @@
-import { lstat, mkdir, readFile, readlink, stat } from "node:fs/promises";
+import { lstat, readFile, readlink, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Store } from "../store/store.ts";
+import type { BindMount } from "./bind-mount.ts";
 import { cgroupsPath, containerId, removeCgroups } from "./cgroup.ts";
 import { enclose } from "./enclosure.ts";
 import { ExecutionUnsupportedError } from "./error.ts";
 import { prepareOciContainer } from "./oci-runtime.ts";
 import { prepareRootfs } from "./rootfs.ts";
-import type { SpecMount } from "./runtime-spec.ts";
 import { systemEnvironment } from "./system-environment.ts";
 
 /** What runs containers on this machine. */
@@ -37,7 +37,7 @@ export async function findRuntime(
   const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
   for (const executable of await executables(programs)) {
     const { size, mtimeMs } = await stat(executable);
-    const key = ["works 1", boot, store.root, executable, size, mtimeMs].join("\n");
+    const key = ["works 2", boot, store.root, executable, size, mtimeMs].join("\n");
     const remembered = await store.memos.get("container-runtime", key, parseBoolean);
     const works = remembered ?? (await tryRuntime(executable, store, signal));
     if (remembered === undefined) await store.memos.put("container-runtime", key, works);
@@ -87,9 +87,11 @@ async function tryRuntime(
 ): Promise<boolean> {
   signal?.throwIfAborted();
   await using scratch = await store.scratch("runtime");
-  const container = join(scratch.path, "container");
-  await mkdir(container);
-  const rootfs = await prepareRootfs([], { files: [], workdir: "/" }, scratch.path);
+  const rootfs = await prepareRootfs(
+    [],
+    { files: [], workdir: "/", mountPoints: [] },
+    scratch.path,
+  );
   const id = containerId(store, scratch);
   const process = {
     args: ["/bin/sh", "-c", "exit 42"],
@@ -102,9 +104,12 @@ async function tryRuntime(
     process,
     rootfs: rootfs.path,
     cgroupsPath: cgroupsPath(id),
-    mounts: await hostPrograms(),
+    binds: await hostPrograms(),
   };
-  const invocation = await prepareOciContainer(executable, id, spec, container);
+  const invocation = prepareOciContainer(executable, id, spec, {
+    memory: rootfs.memory,
+    log: join(scratch.path, "log.json"),
+  });
   await using _ = { [Symbol.asyncDispose]: () => removeCgroups(id) };
   await using trial = enclose(rootfs, invocation, "ignore");
   const onAbort = (): void => void trial.kill();
@@ -118,13 +123,13 @@ async function tryRuntime(
   }
 }
 
-async function hostPrograms(): Promise<SpecMount[]> {
+async function hostPrograms(): Promise<BindMount[]> {
   const folders = ["/usr", "/bin", "/lib", "/lib32", "/lib64"].map(async (path) => {
     const stats = await lstat(path).catch(() => undefined);
     if (stats === undefined) return [];
     // Where /bin is a link to usr/bin, what it leads to stands in its place.
     const source = stats.isSymbolicLink() ? join("/", await readlink(path)) : path;
-    return [{ destination: path, type: "bind", source, options: ["rbind", "ro"] }];
+    return [{ destination: path, source, writable: false }];
   });
   return (await Promise.all(folders)).flat();
 }

@@ -1,16 +1,22 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decompressLayer } from "../oci/decompress.ts";
 import type { Layer } from "../oci/descriptor.ts";
 import { entryTime } from "../oci/tar-header.ts";
 import { readTar } from "../oci/tar-reader.ts";
 import { Store } from "../store/store.ts";
+import type { Runtime } from "./runtime.ts";
 import { executeStep, type StepOptions } from "./step.ts";
+import type { StepMount } from "./step-mount.ts";
 import { hostPrograms } from "./testdata/host-programs.ts";
 import type { TestEntry } from "./testdata/tar-of.ts";
 import { storeLayers } from "./testdata/test-image.ts";
+
+const run = promisify(execFile);
 
 let root: string;
 let store: Store;
@@ -119,6 +125,133 @@ describe("a step's layer has", () => {
     const script = "mkdir /n; for i in 9 8 7 1 2 3; do echo $i > /n/$i; done";
     const first = await step(script);
     await expect(step(script)).resolves.toEqual(first);
+  });
+});
+
+const runtimes: [string, Runtime][] = [
+  ["runc", { kind: "oci", executable: "/usr/sbin/runc" }],
+  ["namespaces", { kind: "namespaces" }],
+];
+
+describe.each(runtimes)("what a step sees of this machine, with %s", (name, runtime) => {
+  test("a cache keeps what steps of its id leave there, and no layer has it", async () => {
+    const mounts: StepMount[] = [
+      { kind: "cache", id: `apt ${name}`, destination: "/var/cache/apt", sharing: "locked" },
+    ];
+    const layers: TestEntry[][] = [[{ path: "var", kind: "directory", mode: 0o711 }]];
+    const log = "/var/cache/apt/log";
+    const write = (id: string): Promise<Layer | undefined> =>
+      step(`echo begin ${id} >> ${log}; sleep 0.2; echo end ${id} >> ${log}`, {
+        mounts,
+        layers,
+        runtime,
+      });
+    // Begun at the same time, they run one after the other.
+    expect(await Promise.all([write("a"), write("b")])).toEqual([undefined, undefined]);
+    let out = "";
+    await step(`cat ${log}; ls -ld /var`, {
+      mounts,
+      layers,
+      runtime,
+      onOutput: (_, bytes) => (out += Buffer.from(bytes).toString()),
+    });
+    expect(out).toMatch(/^begin (a|b)\nend \1\nbegin (a|b)\nend \2\ndrwx--x--x /);
+  });
+
+  test("files and folders of this machine cannot be written, outputs can", async () => {
+    const folder = await mkdtemp(join(root, "machine-"));
+    await mkdir(join(folder, "out"));
+    await writeFile(join(folder, "certificates"), "trusted");
+    const mounts: StepMount[] = [
+      { kind: "bind", source: join(folder, "certificates"), destination: "/run/lamella/ca.crt" },
+      { kind: "bind", source: folder, destination: "/opt/machine" },
+      { kind: "output", path: join(folder, "out"), destination: "/out" },
+    ];
+    const script = [
+      "cat /run/lamella/ca.crt /opt/machine/certificates > /out/read",
+      "echo x > /run/lamella/ca.crt",
+      "echo x > /opt/machine/x",
+      "echo kept > /opt/kept",
+    ].join("; ");
+    const layer = await step(script, { mounts, runtime });
+    expect(await readdir(folder, { recursive: true })).toEqual(["certificates", "out", "out/read"]);
+    expect(await readFile(join(folder, "out/read"), "utf8")).toBe("trustedtrusted");
+    expect(await readFile(join(folder, "certificates"), "utf8")).toBe("trusted");
+    expect(await listed(layer)).toEqual(["directory opt 755", 'file opt/kept 644 "kept\\n"']);
+  });
+
+  test("it stands where the links of the image lead", async () => {
+    const layers: TestEntry[][] = [
+      [
+        { path: "run", kind: "directory" },
+        { path: "var/run", kind: "symlink", target: "/run" },
+        { path: "out", kind: "symlink", target: "../../var/run/here" },
+      ],
+    ];
+    const source = await mkdtemp(join(root, "links-"));
+    const mounts: StepMount[] = [{ kind: "output", path: source, destination: "/out/there" }];
+    const layer = await step("echo x > /run/here/there/x; echo y > /run/y", {
+      layers,
+      mounts,
+      runtime,
+    });
+    expect(await readdir(source)).toEqual(["x"]);
+    expect(await listed(layer)).toEqual(["directory run 755", 'file run/y 644 "y\\n"']);
+  });
+
+  test("secrets are in files in memory and in variables, and on no disk", async () => {
+    const value = `open'sesame"$(id) ${name}`;
+    const mounts: StepMount[] = [
+      { kind: "secret", destination: "/run/secrets/token", value: Buffer.from(value) },
+      { kind: "secret", destination: "/etc/netrc", value: Buffer.from(value), mode: 0o644, uid: 7 },
+    ];
+    const layers: TestEntry[][] = [[{ path: "etc/netrc", text: "of the image" }]];
+    const started = Promise.withResolvers<void>();
+    const goOn = join(await mkdtemp(join(root, "go-")), "on");
+    await writeFile(goOn, "");
+    const script = [
+      'test "$(cat /run/secrets/token)" = "$TOKEN" && test "$(cat /etc/netrc)" = "$TOKEN"',
+      "ls -ln /run/secrets/token /etc/netrc",
+      "while test -e /go/on; do sleep 0.05; done",
+      "rm -f /etc/netrc /run/secrets/token || test -e /etc/netrc",
+    ].join(" && ");
+    let out = "";
+    const running = step(script, {
+      layers,
+      mounts: [...mounts, { kind: "bind", source: dirname(goOn), destination: "/go" }],
+      process: { env: { TOKEN: value, PATH: "/bin", IFS: "x", "odd-name": "1" } },
+      runtime,
+      onOutput: (_, bytes) => {
+        out += Buffer.from(bytes).toString();
+        if (out.includes("netrc")) started.resolve();
+      },
+    });
+    running.catch(started.reject);
+    await started.promise;
+    const found = await run("grep", ["-rlF", "sesame", root]).catch((error: unknown) => error);
+    expect(found).toMatchObject({ code: 1, stdout: "" });
+    expect((await run("ps", ["-eo", "args"])).stdout).not.toContain('sesame"$(id)');
+    await rm(goOn);
+    expect(await running).toBe(undefined);
+    expect(out).toMatch(/^-r--------.* 0 0 .*\/run\/secrets\/token$/m);
+    expect(out).toMatch(/^-rw-r--r--.* 7 0 .*\/etc\/netrc$/m);
+  });
+
+  test("what cannot be mounted is an error that names it", async () => {
+    const layers: TestEntry[][] = [[{ path: "file" }, { path: "l", kind: "symlink", target: "l" }]];
+    const cases: [StepMount, RegExp][] = [
+      [{ kind: "bind", source: "/no/such", destination: "/x" }, /\/no\/such/],
+      [{ kind: "cache", id: "x", destination: "/file" }, /\/file is no directory/],
+      [{ kind: "cache", id: "x", destination: "/file/below" }, /\/file is no directory/],
+      [{ kind: "cache", id: "x", destination: "/l/below" }, /circle/],
+      [{ kind: "secret", value: Buffer.from(""), destination: "/etc" }, /\/etc is a directory/],
+      [{ kind: "cache", id: "x", destination: "/" }, /root/],
+    ];
+    for (const [mount, message] of cases) {
+      const failed = step("", { layers: [base, ...layers], mounts: [mount], runtime });
+      await expect(failed).rejects.toMatchObject({ code: "execution-mount-failed" });
+      await expect(failed).rejects.toThrow(message);
+    }
   });
 });
 

@@ -12,6 +12,7 @@ import type { Rootfs } from "./rootfs.ts";
 import { findRuntime, type Runtime, requireRoot } from "./runtime.ts";
 import { type Snapshot, unpackSnapshots } from "./snapshot.ts";
 import { writeStepLayer } from "./step-layer.ts";
+import { lockCaches, prepareMounts, type StepMount } from "./step-mount.ts";
 import { resolveUser } from "./user.ts";
 
 export interface StepProcess {
@@ -29,6 +30,8 @@ export interface StepOptions {
   /** The layers below the step, lowest first; their blobs are in the store. */
   readonly layers: readonly Layer[];
   readonly process: StepProcess;
+  /** What it sees of this machine beside its network; no part of the layer. */
+  readonly mounts?: readonly StepMount[] | undefined;
   readonly store: Store;
   /** Told of all that the command writes, as it writes it. Secrets in it are not redacted. */
   readonly onOutput?: ((stream: "stdout" | "stderr", bytes: Uint8Array) => void) | undefined;
@@ -50,11 +53,11 @@ const lastLines = 20;
  * changed nothing. Processes that it leaves behind are ended with it.
  *
  * Raises {@link StepFailedError} for an exit code that is not 0, ExecutionUnsupportedError, UnknownUserError,
- * CommandNotFoundError, MountError, RuntimeError, and what `unpackSnapshots` and `writeStepLayer` raise; the signal's
+ * CommandNotFoundError, MountError (also for a source of `mounts` that is not there), RuntimeError, and what `unpackSnapshots` and `writeStepLayer` raise; the signal's
  * reason when it is aborted.
  */
 export async function executeStep(options: StepOptions): Promise<Layer | undefined> {
-  const { layers, store, signal, onProgress, discard = false } = options;
+  const { layers, mounts = [], store, signal, onProgress, discard = false } = options;
   requireRoot();
   signal?.throwIfAborted();
   await removeDeadCgroups(store);
@@ -62,15 +65,22 @@ export async function executeStep(options: StepOptions): Promise<Layer | undefin
   const runtime = options.runtime ?? (await findRuntime(store, { signal }));
   const init = await stepProcess(options.process, snapshots);
 
+  await using _ = await lockCaches(mounts, store, { signal });
   await using scratch = await store.scratch("step");
-  const rootfs = await runToEnd(options, { snapshots, process: init, runtime, scratch });
+  const rootfs = await runToEnd(options, {
+    snapshots,
+    process: init,
+    runtime,
+    scratch,
+    ...(await prepareMounts(mounts, init.user, store)),
+  });
   return discard ? undefined : await writeStepLayer(rootfs, store, { signal });
 }
 
 /** Runs the command, and gives the root filesystem once nothing runs in it any more. */
 async function runToEnd(
   options: StepOptions,
-  how: Pick<ContainerOptions, "snapshots" | "process" | "runtime" | "scratch">,
+  how: Omit<ContainerOptions, "store" | "stdio" | "signal">,
 ): Promise<Rootfs> {
   const { store, signal, onOutput } = options;
   await using container = await startContainer({

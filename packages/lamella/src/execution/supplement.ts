@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import { chmod, chown, mkdir, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { lookup } from "./layer-stack.ts";
+import type { MountPoint } from "./mount-point.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /*
@@ -21,10 +22,12 @@ export interface MachineSupplement {
   readonly files: readonly MachineFile[];
   /** Absolute path of the working directory: created where the image has nothing there. */
   readonly workdir: string;
+  /** Where more is mounted. */
+  readonly mountPoints: readonly MountPoint[];
 }
 
-/** Places where file systems of the kernel are mounted. */
-const mountPoints = ["proc", "sys", "dev"];
+/** Places where file systems of the kernel are mounted. What is mounted below them has its place there. */
+const kernelMountPoints = ["proc", "sys", "dev"];
 
 /**
  * Makes, in `folder`, the lower directory that goes right above the last snapshot of the stack where that has
@@ -52,10 +55,10 @@ export async function makeParents(stack: readonly Snapshot[], folder: string): P
  */
 export async function makeMachineLayer(
   stack: readonly Snapshot[],
-  { files, workdir }: MachineSupplement,
+  { files, workdir, mountPoints }: MachineSupplement,
   folder: string,
 ): Promise<void> {
-  for (const path of mountPoints) await mkdir(join(folder, path), { mode: 0o755 });
+  for (const path of kernelMountPoints) await makeDirectory(join(folder, path));
   const relative = workdir.split("/").filter(Boolean).join("/");
   if (await isAbsent(stack, relative)) await repeatDirectory(stack, relative, folder);
   for (const { path, text } of files) {
@@ -64,6 +67,12 @@ export async function makeMachineLayer(
     if (entry === undefined || !entry.stats.isDirectory()) continue;
     await repeatDirectory(stack, parent, folder);
     await writeFile(join(folder, path), text, { mode: 0o644 });
+  }
+  for (const { path, type } of mountPoints) {
+    if (kernelMountPoints.includes(path.split("/")[0] ?? "")) continue;
+    if ((await lookup(stack, path)) !== undefined) continue;
+    await repeatDirectory(stack, type === "directory" ? path : dirname(path), folder);
+    if (type === "file") await writeFile(join(folder, path), "", { flag: "a" });
   }
 }
 
@@ -84,19 +93,26 @@ async function repeatDirectory(
   path: string,
   folder: string,
 ): Promise<void> {
-  const segments = path.split("/");
+  // The root of the image: `dirname` of what is in it.
+  const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".");
   for (let length = 1; length <= segments.length; length++) {
     const part = segments.slice(0, length).join("/");
     const target = join(folder, part);
-    const created = await mkdir(target).then(
-      () => true,
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === "EEXIST") return false;
-        throw error;
-      },
-    );
+    const created = await makeDirectory(target);
     const stats = created ? (await lookup(stack, part))?.stats : undefined;
     if (stats !== undefined) await copyAttributes(stats, target);
+  }
+}
+
+/** Creates a directory with mode 0755, whatever the caller's mask; false where it is there already. */
+async function makeDirectory(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    await chmod(path, 0o755);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
 }
 
