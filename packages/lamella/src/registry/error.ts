@@ -109,6 +109,14 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
+/** Whether the registry says that it lacks a blob that a manifest names. */
+export function isBlobUnknown(error: unknown): boolean {
+  return (
+    error instanceof RegistryError &&
+    error.said.some((code) => code === "MANIFEST_BLOB_UNKNOWN" || code === "BLOB_UNKNOWN")
+  );
+}
+
 /** The pause in milliseconds that a registry asked for with an error. */
 export function requestedPause(error: unknown): number | undefined {
   return error instanceof RegistryLaterError ? error.retryAfter : undefined;

@@ -2,8 +2,8 @@ import { type Digest, isDigest, sha256 } from "../files/digest.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { mediaType } from "../oci/media-type.ts";
 import {
+  isBlobUnknown,
   RegistryContentError,
-  RegistryError,
   RegistryNotFoundError,
   RegistryProtocolError,
 } from "./error.ts";
@@ -169,10 +169,7 @@ async function untilBlobsAreKnown(
     try {
       return await push();
     } catch (error) {
-      const isUnknownBlob =
-        error instanceof RegistryError &&
-        error.said.some((code) => code === "MANIFEST_BLOB_UNKNOWN" || code === "BLOB_UNKNOWN");
-      if (!isUnknownBlob || refusals >= unknownBlobAttempts) throw error;
+      if (!isBlobUnknown(error) || refusals >= unknownBlobAttempts) throw error;
       await pause(pauseAfter(refusals, session.retry, undefined), either(session, signal));
     }
   }

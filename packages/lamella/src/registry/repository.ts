@@ -119,11 +119,13 @@ export class Repository {
     throw error;
   }
 
-  /** Length in bytes of a blob; nothing where it is not there. */
+  /** Length in bytes of a blob; nothing where it is not there. A push of one that is there asks no second time. */
   hasBlob(digest: Digest, { signal }: AskOptions = {}): Promise<number | undefined> {
-    return this.#ask(digest, ({ host, repository }) =>
-      statBlob(host, repository, digest, [pullScope(repository)], signal),
-    );
+    return this.#ask(digest, async ({ host, repository }) => {
+      const size = await statBlob(host, repository, digest, [pullScope(repository)], signal);
+      if (size !== undefined) host.rememberBlob(repository, digest);
+      return size;
+    });
   }
 
   /**
