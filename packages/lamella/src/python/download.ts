@@ -68,24 +68,25 @@ export class WheelDownloader implements AsyncDisposable {
   }
 
   /**
-   * The wheel's length in bytes: from the lock, the store, a memo, or asked from the server without the content. A
+   * The wheel's length in bytes: from the lock, a memo, the store, or asked from the server without the content. A
    * server's word is not checked before the wheel is fetched. Raises as {@link fetch} does.
    */
   async size(wheel: WheelFile, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     if (wheel.size !== undefined) return wheel.size;
     if (wheel.url.startsWith("file:")) return await localWheelSize(wheel);
-    const there = await this.#store.blobs.has(`sha256:${wheel.sha256}`);
-    if (there !== undefined) return there;
     const size = z.int().check(z.nonnegative());
     const remembered = await this.#store.memos.get("wheel-size", wheel.sha256, (value) =>
       z.parse(size, value),
     );
     if (remembered !== undefined) return remembered;
-    const asked = await this.#limit(() =>
-      retry(wheel, this.#retryOptions(options.signal), () =>
-        askSize(this.#transport, wheel, options.signal),
-      ),
-    );
+    const asked =
+      (await this.#store.blobs.has(`sha256:${wheel.sha256}`)) ??
+      (await this.#limit(() =>
+        retry(wheel, this.#retryOptions(options.signal), () =>
+          askSize(this.#transport, wheel, options.signal),
+        ),
+      ));
+    // Also of a wheel that is here: the memo may travel where the wheel does not.
     await this.#store.memos.put("wheel-size", wheel.sha256, asked);
     return asked;
   }

@@ -4,6 +4,14 @@ import { digestHex, sha256 } from "../files/digest.ts";
 import { withStoreFaults } from "./error.ts";
 import type { Session } from "./session.ts";
 
+/** Whoever has memos of elsewhere, or keeps account of those that are used. */
+export interface MemoCompanion {
+  /** Asked for what is not remembered here. Gives a value that nobody has looked at, or undefined. */
+  recall(namespace: string, key: string): Promise<unknown>;
+  /** Told each value that was given out or is remembered from now on. */
+  note(namespace: string, key: string, value: unknown): void;
+}
+
 /**
  * What was once found out, by a key that says all that it depends on, with the version of the recipe in it. A memo saves
  * work and never decides: one that is lost, damaged or not understood is as good as absent.
@@ -11,10 +19,16 @@ import type { Session } from "./session.ts";
 export class MemoStore {
   readonly #folder: string;
   readonly #session: () => Promise<Session>;
+  #companion: MemoCompanion | undefined;
 
   constructor(folder: string, session: () => Promise<Session>) {
     this.#folder = folder;
     this.#session = session;
+  }
+
+  /** From now on the companion is asked and told; what it gives is not kept here. */
+  accompany(companion: MemoCompanion): void {
+    this.#companion = companion;
   }
 
   /**
@@ -26,18 +40,23 @@ export class MemoStore {
     key: string,
     parse: (value: unknown) => T,
   ): Promise<T | undefined> {
-    try {
-      const record: unknown = JSON.parse(await readFile(this.#path(namespace, key), "utf8"));
-      // The key is in the record too, so that a file that got to a wrong name is not believed.
-      if (!isRecord(record) || record.key !== key) return undefined;
-      return parse(record.value);
-    } catch {
-      return undefined;
+    for (const source of [this.#read.bind(this), this.#recall.bind(this)]) {
+      try {
+        const value = await source(namespace, key);
+        if (value === undefined) continue;
+        const parsed = parse(value);
+        this.#companion?.note(namespace, key, value);
+        return parsed;
+      } catch {
+        // As good as absent.
+      }
     }
+    return undefined;
   }
 
   /** Remembers a value that JSON can hold. The last writer wins. Raises DiskFullError. */
   async put(namespace: string, key: string, value: unknown): Promise<void> {
+    this.#companion?.note(namespace, key, value);
     const path = this.#path(namespace, key);
     const temporary = (await this.#session()).temporaryPath();
     await withStoreFaults(path, async () => {
@@ -50,6 +69,16 @@ export class MemoStore {
         throw error;
       }
     });
+  }
+
+  async #read(namespace: string, key: string): Promise<unknown> {
+    const record: unknown = JSON.parse(await readFile(this.#path(namespace, key), "utf8"));
+    // The key is in the record too, so that a file that got to a wrong name is not believed.
+    return isRecord(record) && record.key === key ? record.value : undefined;
+  }
+
+  async #recall(namespace: string, key: string): Promise<unknown> {
+    return this.#companion?.recall(namespace, key);
   }
 
   #path(namespace: string, key: string): string {
