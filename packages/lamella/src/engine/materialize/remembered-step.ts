@@ -10,15 +10,18 @@ export interface StepResult {
 
 const digest = z.pipe(z.string(), z.transform(parseDigest));
 const stepRecord = z.object({
-  layer: z.optional(z.object({ digest, diffId: digest, size: z.number() })),
+  layer: z.optional(z.object({ digest, diffId: digest, size: z.int().check(z.nonnegative()) })),
 });
 
 /** The result that is remembered for a step's key; whether its blob is still anywhere is another question. */
 export async function recallStep(store: Store, key: Digest): Promise<StepResult | undefined> {
-  return store.memos.get("steps", key, (value): StepResult => {
-    const { layer } = stepRecord.parse(value);
-    return layer ? { layer } : {};
-  });
+  return store.memos.get("steps", key, parseStepResult);
+}
+
+/** Takes a step's result from outside. Throws for what is none. */
+export function parseStepResult(value: unknown): StepResult {
+  const { layer } = stepRecord.parse(value);
+  return layer ? { layer } : {};
 }
 
 export async function rememberStep(store: Store, key: Digest, result: StepResult): Promise<void> {
