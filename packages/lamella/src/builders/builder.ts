@@ -23,6 +23,10 @@ export interface BuildOptions {
   readonly output?: { readonly kind: "layout"; readonly path: string };
   /** Instead of the image's own, or the base's. */
   readonly platforms?: readonly Platform[];
+  /** A cache in a registry that is given what the build found out, by its reference, instead of the configuration's. */
+  readonly cacheTo?: string;
+  /** Caches in registries that are believed, by their references, instead of the configuration's. */
+  readonly cacheFrom?: readonly string[];
   /** Settings; read from the configuration files and the environment if absent. */
   readonly config?: Config;
   readonly signal?: AbortSignal;

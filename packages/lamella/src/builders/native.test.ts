@@ -28,6 +28,7 @@ beforeAll(async () => {
     registries: {},
     storeRoot: join(folder, "store"),
     python: {},
+    cache: {},
     sources: new Map(),
     warnings: [],
   };

@@ -9,6 +9,7 @@ import { lockImage } from "../engine/lock-image.ts";
 import { resolveImage } from "../engine/resolve/resolve-image.ts";
 import { openSession, type Session } from "../engine/session.ts";
 import type { Builder, BuildOptions } from "./builder.ts";
+import { withCaches } from "./with-caches.ts";
 
 /** Builds on this machine and with no daemon: wheels, files and settings become layers by themselves. */
 export const nativeBuilder: Builder = {
@@ -55,7 +56,8 @@ async function withSession<T>(
   const journal = new Journal(emit);
   const { env } = process;
   try {
-    const config = options.config ?? (await loadConfig({ cwd: process.cwd(), env }));
+    const loaded = options.config ?? (await loadConfig({ cwd: process.cwd(), env }));
+    const config = withCaches(loaded, options);
     await using session = await openSession(config, env, journal, options.signal);
     return await work(session);
   } catch (error) {

@@ -1,7 +1,13 @@
 import { join, resolve } from "node:path";
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
-import type { ConfigWarning, PythonIndexConfig, RegistryConfig, SettingSource } from "./config.ts";
+import type {
+  CacheConfig,
+  ConfigWarning,
+  PythonIndexConfig,
+  RegistryConfig,
+  SettingSource,
+} from "./config.ts";
 import { ConfigFileError } from "./error.ts";
 import { nearestName } from "./nearest.ts";
 
@@ -11,6 +17,7 @@ export interface ConfigFile {
   readonly store?: string;
   readonly defaultRegistry?: string;
   readonly python: PythonIndexConfig;
+  readonly cache: CacheConfig;
   readonly sources: ReadonlyMap<string, SettingSource>;
   readonly warnings: readonly ConfigWarning[];
 }
@@ -51,10 +58,16 @@ const pythonShape = {
   noIndex: z.optional(z.boolean()),
 };
 
+const cacheShape = {
+  to: z.optional(text),
+  from: z.optional(z.array(text)),
+};
+
 const lamellaShape = {
   registries: z.optional(z.nullable(z.record(host, z.nullable(z.strictObject(registryShape))))),
   store: z.optional(text),
   python: z.optional(z.nullable(z.strictObject(pythonShape))),
+  cache: z.optional(z.nullable(z.strictObject(cacheShape))),
 };
 
 /** Ours whole, and the one key of Flyte's that is ours too; all else in the file is not looked at. */
@@ -103,6 +116,8 @@ export function parseConfigFile(source: string, place: ConfigFilePlace): ConfigF
   const { findLinks, ...index } = section.python ?? {};
   for (const key of Object.keys(section.python ?? {}))
     note(`python/${key}`, ["lamella", "python", key]);
+  for (const key of Object.keys(section.cache ?? {}))
+    note(`cache/${key}`, ["lamella", "cache", key]);
   const defaultRegistry = parsed.data?.image?.registry ?? undefined;
   if (defaultRegistry !== undefined) note("defaultRegistry", ["image", "registry"]);
   if (section.store !== undefined) note("storeRoot", ["lamella", "store"]);
@@ -116,6 +131,7 @@ export function parseConfigFile(source: string, place: ConfigFilePlace): ConfigF
         findLinks: findLinks.map((link) => (hasScheme(link) ? link : resolvePath(link))),
       }),
     }) as PythonIndexConfig,
+    cache: defined(section.cache ?? {}) as CacheConfig,
     sources,
     warnings,
   };
@@ -207,7 +223,9 @@ function removeUnknownKeys(data: unknown, yaml: YamlFile): ConfigWarning[] {
 
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 1) return Object.keys(lamellaShape);
-  return Object.keys(path[1] === "python" ? pythonShape : registryShape);
+  const [, section] = path;
+  if (section === "python") return Object.keys(pythonShape);
+  return Object.keys(section === "cache" ? cacheShape : registryShape);
 }
 
 /** What is wrong, as the end of a sentence that begins with the value's name. */

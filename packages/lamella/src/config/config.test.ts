@@ -20,7 +20,13 @@ async function load(yaml: string, env: Record<string, string> = {}) {
 describe("loadConfig", () => {
   test("without a file and variables nothing is set", async () => {
     const config = await loadConfig({ cwd: join(cwd, "nowhere"), env: {} });
-    expect(config).toEqual({ registries: {}, python: {}, sources: new Map(), warnings: [] });
+    expect(config).toEqual({
+      registries: {},
+      python: {},
+      cache: {},
+      sources: new Map(),
+      warnings: [],
+    });
   });
 
   test("reads our section of Flyte's file, and Flyte's registry", async () => {

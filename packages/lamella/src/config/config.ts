@@ -22,6 +22,14 @@ export interface PythonIndexConfig {
   readonly noIndex?: boolean;
 }
 
+/** Caches in registries, as image references. */
+export interface CacheConfig {
+  /** Where what a build found out is put. */
+  readonly to?: string;
+  /** What is believed: the first that knows something. */
+  readonly from?: readonly string[];
+}
+
 /** Who set a value. */
 export type SettingSource =
   | { readonly kind: "environment"; readonly variable: string }
@@ -51,6 +59,7 @@ export interface Config {
   /** Registry, with or without a namespace, of images that name none: `ghcr.io/acme`. */
   readonly defaultRegistry?: string;
   readonly python: PythonIndexConfig;
+  readonly cache: CacheConfig;
   /** Who set each value, by the path of its names, for example `registries/docker.io/mirror` or `storeRoot`. */
   readonly sources: ReadonlyMap<string, SettingSource>;
   readonly warnings: readonly ConfigWarning[];
@@ -76,6 +85,7 @@ const defaultFileName = "config.yaml";
  *     docker.io: { mirror: localhost:5000 }
  *   store: ~/lamella
  *   python: { indexUrl: "https://packages.example/simple" }
+ *   cache: { to: "ghcr.io/acme/trainer:cache", from: ["ghcr.io/acme/trainer:cache"] }
  * image:
  *   registry: ghcr.io/acme
  * ```
@@ -114,6 +124,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...(storeRoot !== undefined && { storeRoot }),
     ...(defaultRegistry !== undefined && { defaultRegistry }),
     python: fromFile?.python ?? {},
+    cache: fromFile?.cache ?? {},
     sources,
     warnings: fromFile?.warnings ?? [],
   };
