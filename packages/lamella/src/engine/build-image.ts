@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Digest } from "../files/digest.ts";
 import { isItsBase } from "../image/uri.ts";
 import { assemble } from "./assemble.ts";
+import { checkCacheDestination, exportCache } from "./cache/export-cache.ts";
 import { TagTakenError } from "./error.ts";
 import { type ExistingImage, rootDocument, type Target } from "./export/target.ts";
 import type { ImageRequest } from "./image-request.ts";
@@ -18,7 +19,7 @@ import { together } from "./together.ts";
 const movingTag = "latest";
 
 /**
- * The pipeline: resolve, materialize, assemble, export. The tags are written last, so an image is at the target whole or
+ * The pipeline: resolve, materialize, assemble, export, and what was found out to a cache. The tags are written last, so an image is at the target whole or
  * not at all. Nothing is built when the image's tag is there for all wanted platforms, unless `force` or `upgrade` asks
  * for it. Raises TagTakenError for a chosen tag that is another image, unless `force` is given; `latest` is meant to move.
  */
@@ -101,7 +102,10 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   const { journal, store, signal } = session;
   await using pool = new LayerPool(store.root, availableParallelism(), signal);
   pool.warm();
-  const prepared = await resolveImage(request, session);
+  const [prepared] = await together(session, [
+    resolveImage(request, session),
+    checkCacheDestination(session),
+  ]);
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
   const platforms = await together(
     session,
@@ -115,6 +119,8 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   await journal.task("publish", request.tags.join(", "), () =>
     target.publish(documents, request.tags),
   );
+  const delivered = platforms.flatMap(({ layers }) => layers);
+  await exportCache(delivered, target, session);
   return {
     digest: root.descriptor.digest,
     platforms: platforms.map(({ prepared: { plan }, layers }, index) => ({

@@ -4,6 +4,8 @@ import type { BuildResult } from "./result.ts";
 
 /** The sort of work a task is; progress renderers group and word by it. */
 export type TaskKind =
+  /** A cache in a registry is read, or written. */
+  | "cache"
   /** Reading the base's manifest, config and outline. */
   | "base"
   /** Requirements become locked wheels. */

@@ -5,6 +5,10 @@ import { dockerCredentials } from "../registry/credentials.ts";
 import { proxyFromEnvironment } from "../registry/settings.ts";
 import { Store } from "../store/store.ts";
 import { defaultStoreRoot } from "../store/store-root.ts";
+import { cachePlace, cacheReferences } from "./cache/cache-references.ts";
+import { ImportedCaches } from "./cache/imported-caches.ts";
+import type { CachePlace } from "./cache/read-cache.ts";
+import { UsedMemos } from "./cache/used-memos.ts";
 import type { Journal } from "./journal.ts";
 import { Resources } from "./resources.ts";
 
@@ -24,13 +28,17 @@ export interface Session extends AsyncDisposable {
   readonly signal: AbortSignal;
   /** Ends what goes on beside a stage that has failed. */
   readonly stop: (reason: unknown) => void;
+  /** What other machines found out; the store's memos ask them for what they lack. */
+  readonly caches: ImportedCaches;
+  /** Where what this build finds out is put, if it is, and what that is so far. */
+  readonly exporting?: { readonly place: CachePlace; readonly used: UsedMemos };
   /** What a stage opened and a later one still uses; it ends with the session. */
   readonly resources: Resources;
 }
 
 /**
- * Opens the store and a registry client, as the configuration has them. `cancelled` ends every stage. Raises what opening
- * the store raises.
+ * Opens the store and a registry client, as the configuration has them, and the caches that it names. `cancelled` ends
+ * every stage. Raises what opening the store raises, InvalidReferenceError and CacheReferenceError.
  */
 export async function openSession(
   config: Config,
@@ -43,6 +51,7 @@ export async function openSession(
   const signal = cancelled ? AbortSignal.any([cancelled, controller.signal]) : controller.signal;
   signal.addEventListener("abort", () => journal.stop(), { once: true });
   try {
+    const { from, to } = cacheReferences(config.cache);
     const store = resources.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
     const memo = resources.use(
       // In the store's session: beside the memo it would stay when the process is killed.
@@ -58,6 +67,13 @@ export async function openSession(
         signal,
       }),
     );
+    const places = from.map((reference) => cachePlace(reference, client));
+    const caches = resources.use(new ImportedCaches(places, journal, signal));
+    const exporting = to && { place: cachePlace(to, client), used: new UsedMemos() };
+    store.memos.accompany({
+      recall: (namespace, key) => caches.recall(namespace, key),
+      note: (namespace, key, value) => exporting?.used.note(namespace, key, value),
+    });
     const close = (): Promise<void> => resources[Symbol.asyncDispose]();
     return {
       store,
@@ -68,6 +84,8 @@ export async function openSession(
       journal,
       signal,
       stop: (reason) => controller.abort(reason),
+      caches,
+      ...(exporting && { exporting }),
       resources,
       [Symbol.asyncDispose]: close,
     };

@@ -6,7 +6,7 @@ import { build } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import type { Image } from "../../image/image.ts";
-import type { CommonFlags, PlanningFlags } from "../commands/parameters.ts";
+import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import type { ExportedImage } from "../definition/exported-images.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
@@ -64,15 +64,14 @@ function checkTogether({ output, push, locked, upgrade }: BuildFlags): void {
 }
 
 function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
-  const { output, tag, force, upgrade, locked, push, platform } = flags;
+  const { output, tag, force, locked, push } = flags;
   return {
+    ...planningOptions(flags),
     ...(output && { output: { ...output, path: resolve(cwd, output.path) } }),
     ...(tag && { tags: tag }),
     ...(force && { force }),
-    ...(upgrade && { upgrade }),
     ...(locked && { locked }),
     ...(push && { push }),
-    ...(platform && { platforms: platform }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { plan } from "../../builders/index.ts";
+import { withCaches } from "../../builders/with-caches.ts";
 import type { BuildPlan } from "../../engine/plan.ts";
 import { imageUri, withDefaultRegistry } from "../../image/uri.ts";
-import type { CommonFlags, PlanningFlags } from "../commands/parameters.ts";
+import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
 import { planLines } from "../plan/plan-lines.ts";
@@ -20,12 +21,7 @@ export async function planAction(this: CliContext, flags: PlanFlags, file: strin
   const definition = await parseDefinitionArgument(file, this.cwd);
   const config = await loadSettings(this, flags.config);
   const { signal, process, env } = this;
-  const options = {
-    config,
-    signal,
-    ...(flags.upgrade && { upgrade: true }),
-    ...(flags.platform && { platforms: flags.platform }),
-  };
+  const options = { ...planningOptions(flags), config, signal };
   const plans: BuildPlan[] = [];
   const paint = painter(wantsColor(process.stdout, env));
   for (const { image } of await loadDefinition(definition, this)) {
@@ -35,7 +31,7 @@ export async function planAction(this: CliContext, flags: PlanFlags, file: strin
     const settled = withDefaultRegistry(image.definition, config.defaultRegistry);
     const uri = imageUri(settled, () => image.identifier);
     for (const one of ofImage) {
-      const known = await rememberedSteps(one, config, env);
+      const known = await rememberedSteps(one, withCaches(config, options), env, signal);
       for (const line of planLines(one, { uri, known })) {
         process.stdout.write(`${paintLine(line, paint)}\n`);
       }

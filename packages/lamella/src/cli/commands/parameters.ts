@@ -1,4 +1,5 @@
 import type { FlagParametersForType, TypedPositionalParameters } from "@stricli/core";
+import type { BuildOptions } from "../../builders/builder.ts";
 import { type Platform, parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
 
@@ -28,6 +29,8 @@ export const commonFlags: FlagParametersForType<CommonFlags, CliContext> = {
 export interface PlanningFlags {
   readonly upgrade?: boolean;
   readonly platform?: readonly Platform[];
+  readonly cacheTo?: string;
+  readonly cacheFrom?: readonly string[];
 }
 
 export const planningFlags: FlagParametersForType<PlanningFlags, CliContext> = {
@@ -45,7 +48,37 @@ export const planningFlags: FlagParametersForType<PlanningFlags, CliContext> = {
     placeholder: "OS/ARCH",
     brief: "OS/ARCH instead of the definition's (repeatable)",
   },
+  cacheTo: {
+    kind: "parsed",
+    parse: String,
+    optional: true,
+    placeholder: "REF",
+    brief: "REF in a registry to put a cache to",
+  },
+  cacheFrom: {
+    kind: "parsed",
+    parse: String,
+    variadic: true,
+    optional: true,
+    placeholder: "REF",
+    brief: "REF of a cache to believe (repeatable)",
+  },
 };
+
+/** What the flags mean to a builder. */
+export function planningOptions({
+  upgrade,
+  platform,
+  cacheTo,
+  cacheFrom,
+}: PlanningFlags): BuildOptions {
+  return {
+    ...(upgrade && { upgrade }),
+    ...(platform && { platforms: platform }),
+    ...(cacheTo !== undefined && { cacheTo }),
+    ...(cacheFrom && { cacheFrom }),
+  };
+}
 
 /** `FILE` or `FILE#NAME`. */
 export const definitionPositional: TypedPositionalParameters<readonly [string], CliContext> = {

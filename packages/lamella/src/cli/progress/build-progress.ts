@@ -72,6 +72,7 @@ export function advance(build: BuildSnapshot, event: BuildEvent): BuildSnapshot 
 
 /** The order in which a build is told, whatever begins first. */
 const pipeline: readonly TaskKind[] = [
+  "cache",
   "base",
   "resolve",
   "sources",

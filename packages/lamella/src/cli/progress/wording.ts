@@ -7,6 +7,7 @@ export const labelWidth = 8;
 
 /** The word that stands before a task. */
 export const taskLabel: Readonly<Record<TaskKind, string>> = {
+  cache: "cache",
   base: "base",
   resolve: "resolve",
   sources: "sources",
@@ -17,6 +18,7 @@ export const taskLabel: Readonly<Record<TaskKind, string>> = {
 };
 
 const nouns: Readonly<Record<TaskKind, string>> = {
+  cache: "cache",
   base: "base",
   resolve: "resolution",
   sources: "folder",

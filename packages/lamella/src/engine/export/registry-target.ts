@@ -17,11 +17,11 @@ import {
 /** A repository of a registry. */
 export class RegistryTarget implements Target {
   readonly kind = "registry";
-  readonly #repository: Repository;
+  readonly repository: Repository;
   readonly #signal: AbortSignal;
 
   constructor(repository: Repository, signal: AbortSignal) {
-    this.#repository = repository;
+    this.repository = repository;
     this.#signal = signal;
   }
 
@@ -30,14 +30,14 @@ export class RegistryTarget implements Target {
     wanted: readonly Platform[] | undefined,
   ): Promise<ExistingImage | undefined> {
     const signal = this.#signal;
-    const found = await this.#repository.resolve(tag, { signal });
+    const found = await this.repository.resolve(tag, { signal });
     if (!found) return undefined;
-    const fetched = await this.#repository.manifest(found.digest, { signal });
-    return existingImage(fetched, wanted, (blob) => this.#repository.blob(blob, { signal }));
+    const fetched = await this.repository.manifest(found.digest, { signal });
+    return existingImage(fetched, wanted, (blob) => this.repository.blob(blob, { signal }));
   }
 
   async has(digest: Digest): Promise<boolean> {
-    return (await this.#repository.hasBlob(digest, { signal: this.#signal })) !== undefined;
+    return (await this.repository.hasBlob(digest, { signal: this.#signal })) !== undefined;
   }
 
   deliver(
@@ -46,7 +46,7 @@ export class RegistryTarget implements Target {
     onProgress: (bytes: number) => void,
   ): Promise<LayerDelivery> {
     const signal = this.#signal;
-    return this.#repository.pushBlob(blob, open, {
+    return this.repository.pushBlob(blob, open, {
       onProgress,
       signal,
       ...(mountFrom ? { mountFrom } : {}),
@@ -58,11 +58,11 @@ export class RegistryTarget implements Target {
     const signal = this.#signal;
     await Promise.all(
       documents.configs.map(({ descriptor, bytes }) =>
-        this.#repository.pushBlob(descriptor, (offset) => inMemory(bytes, offset), { signal }),
+        this.repository.pushBlob(descriptor, (offset) => inMemory(bytes, offset), { signal }),
       ),
     );
     const push = ({ bytes, descriptor }: Document, name: string): Promise<unknown> =>
-      this.#repository.pushManifest(bytes, descriptor.mediaType, name, { signal });
+      this.repository.pushManifest(bytes, descriptor.mediaType, name, { signal });
     for (const manifest of innerManifests(documents)) {
       await push(manifest, manifest.descriptor.digest);
     }

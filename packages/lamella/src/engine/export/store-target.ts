@@ -47,7 +47,21 @@ export class StoreTarget implements Target {
     return (await this.#store.blobs.has(digest)) !== undefined;
   }
 
-  async deliver(_blob: Descriptor, _source: BlobSource): Promise<LayerDelivery> {
+  /** Only a layer of our own that a cache has may still be elsewhere. */
+  async deliver(
+    blob: Descriptor,
+    { open }: BlobSource,
+    onProgress: (bytes: number) => void,
+  ): Promise<LayerDelivery> {
+    const isOwn = blob.annotations?.[annotation.kind] !== undefined;
+    if (!isOwn || (await this.has(blob.digest))) return "kept";
+    await using writer = await this.#store.blobs.create(blob.digest);
+    let done = 0;
+    for await (const chunk of open(0)) {
+      await writer.write(chunk);
+      onProgress((done += chunk.length));
+    }
+    await writer.commit();
     return "kept";
   }
 

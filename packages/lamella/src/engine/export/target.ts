@@ -43,6 +43,8 @@ export interface ExistingImage {
 /** Where a finished image goes. Nothing of it can be found there by a tag before `publish` ends. */
 export interface Target {
   readonly kind: "registry" | "layout" | "store";
+  /** Of a registry: what is there can be mounted from it. */
+  readonly repository?: Repository;
   /** What `tag` refers to, if it is there for all of `platforms` (any platform, if absent). */
   existing(
     tag: string,

@@ -1,4 +1,4 @@
-import type { Digest } from "../../files/digest.ts";
+import type { Repository } from "../../registry/repository.ts";
 import type { Target } from "../export/target.ts";
 import type { RunningTask } from "../journal.ts";
 import type { Step } from "../plan.ts";
@@ -25,17 +25,20 @@ export interface Workshop {
 /** A step's result, and whether it had to be made. */
 export interface StepOutcome extends StepResult {
   readonly source: LayerSource;
+  /** A repository that has the layer, where the store does not. */
+  readonly holder?: Repository;
 }
 
-/** Recalls a step's result if its blob is in the store or at the target; else makes and remembers it. */
+/** Recalls a step's result if its blob is in the store, at the target or in a cache; else makes and remembers it. */
 export async function makeStep(step: Step, workshop: Workshop): Promise<StepOutcome> {
   const { store, journal, signal } = workshop.session;
   signal.throwIfAborted();
   const about = { platform: workshop.prepared.plan.platform };
   const recalled = await recallStep(store, step.key);
-  if (recalled && (!recalled.layer || (await isAtHand(recalled.layer.digest, workshop)))) {
-    if (recalled.layer) journal.start("layer", step.title, about).finish("cached");
-    return { ...recalled, source: "cached" };
+  const found = recalled && (await findLayer(recalled, workshop));
+  if (found) {
+    if (found.layer) journal.start("layer", step.title, about).finish("cached");
+    return { ...found, source: "cached" };
   }
   const { layer, warnings } = await make(step, workshop, about);
   const result: StepResult = layer ? { layer } : {};
@@ -44,8 +47,17 @@ export async function makeStep(step: Step, workshop: Workshop): Promise<StepOutc
   return { ...result, source: "built" };
 }
 
-async function isAtHand(digest: Digest, { session, target }: Workshop): Promise<boolean> {
-  return (await session.store.blobs.has(digest)) !== undefined || (await target.has(digest));
+/** The result with who has its layer; nothing where nobody does. */
+async function findLayer(
+  result: StepResult,
+  { session, target }: Workshop,
+): Promise<Pick<StepOutcome, "layer" | "holder"> | undefined> {
+  const { layer } = result;
+  if (!layer || (await session.store.blobs.has(layer.digest)) !== undefined) return result;
+  const { repository } = target;
+  if (await target.has(layer.digest)) return { layer, ...(repository && { holder: repository }) };
+  const holder = await session.caches.holder(layer);
+  return holder && { layer, holder };
 }
 
 async function make(

@@ -7,7 +7,7 @@ import type { Step } from "../plan.ts";
 import type { LayerReport, LayerSource } from "../result.ts";
 import { together } from "../together.ts";
 import { layerAnnotations } from "./annotations.ts";
-import { baseBlob } from "./base-blob.ts";
+import { blobSource } from "./blob-source.ts";
 import { makeStep, type Workshop } from "./make-step.ts";
 
 /** Blobs on their way to the target at once. */
@@ -19,6 +19,8 @@ export interface DeliveredLayer {
   /** The step that it is the result of; the base's layers have none. */
   readonly step?: Step;
   readonly report: LayerReport;
+  /** Where its bytes can be had, also by others than the target. */
+  readonly source: BlobSource;
 }
 
 /**
@@ -52,16 +54,16 @@ export async function materialize(workshop: Workshop): Promise<readonly Delivere
 
   const base = plan.base.layers.map(async (layer): Promise<DeliveredLayer> => {
     const title = layer.annotations?.[annotation.title] ?? "base";
-    const report = await deliver(layer, title, "base", baseBlob(layer, prepared.base, session));
-    return { layer, report };
+    const source = blobSource(layer, prepared.base.repository, session);
+    return { layer, source, report: await deliver(layer, title, "base", source) };
   });
   const steps = plan.steps.map(async (step): Promise<DeliveredLayer | undefined> => {
-    const { layer: made, source } = await makeStep(step, workshop);
+    const { layer: made, source: from, holder } = await makeStep(step, workshop);
     if (!made) return undefined;
     const annotations = layerAnnotations(step, plan);
     const layer: Layer = { ...made, mediaType: mediaType.layerGzip, annotations };
-    const open = (offset: number) => session.store.blobs.read(made.digest, { offset });
-    return { layer, step, report: await deliver(layer, step.title, source, { open }) };
+    const source = blobSource(layer, holder, session);
+    return { layer, step, source, report: await deliver(layer, step.title, from, source) };
   });
   const delivered = await together(session, [...base, ...steps]);
   return delivered.filter((layer) => layer !== undefined);
