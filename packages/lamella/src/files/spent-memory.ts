@@ -4,10 +4,10 @@ import { runInNewContext } from "node:vm";
 // V8 sees only the small handles of buffers: it lets some 80 MB of dead ones pile up in every thread before it looks.
 
 /** Bytes of a thread's buffers that may be waiting for collection. */
-const tolerated = 16 * 1024 * 1024;
+const tolerated = 8 * 1024 * 1024;
 
 /** Every so many collections a thorough one, which also gives back the room that short-lived objects took. */
-const thoroughEvery = 16;
+const thoroughEvery = 32;
 
 type Collector = (options: {
   readonly type: "major";

@@ -8,7 +8,7 @@ import { ContentMismatchError } from "./error.ts";
  * Contents up to this many bytes, compressed and inflated, are handled in one piece. Larger ones stream: zlib then works
  * in its own thread while this one hashes.
  */
-const largestPiece = 4 * 1024 * 1024;
+const largestPiece = 1024 * 1024;
 
 const sliceBytes = 256 * 1024;
 

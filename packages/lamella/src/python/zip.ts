@@ -16,7 +16,7 @@ import { ZipFile } from "./zip/zip-file.ts";
 export type { ZipEntry } from "./zip/zip-entry.ts";
 
 /** Entries up to this many compressed bytes are handed on in one piece; larger ones are streamed. */
-const largestPiece = 4 * 1024 * 1024;
+const largestPiece = 1024 * 1024;
 
 /** How much is read at once, in bytes: neighbours that are wanted one after the other share a read. */
 const readAhead = 1024 * 1024;

@@ -169,7 +169,8 @@ class Plan {
     const text = formatRecord([...this.#rows.values(), ...this.#madeRows]);
     const executable = this.#isExecutable(record);
     this.#files.set(record, { executable, content: Buffer.from(text) });
-    for (const path of this.#files.keys()) this.#checkParents(path);
+    const checked = new Set<string>();
+    for (const path of this.#files.keys()) this.#checkParents(path, checked);
     return { files: this.#files, directories: this.#directories };
   }
 
@@ -194,10 +195,14 @@ class Plan {
     }
   }
 
-  #checkParents(path: string): void {
+  /** `checked` are the parents that other paths have, too. */
+  #checkParents(path: string, checked: Set<string>): void {
     if (this.#directories.has(path)) throw this.#twoKinds(path);
     for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
-      if (this.#files.has(path.slice(0, end))) throw this.#twoKinds(path.slice(0, end));
+      const parent = path.slice(0, end);
+      if (checked.has(parent)) return;
+      if (this.#files.has(parent)) throw this.#twoKinds(parent);
+      checked.add(parent);
     }
   }
 
