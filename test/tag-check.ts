@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { parseImageManifest } from "../packages/lamella/src/oci/manifest.ts";
 
 /** Looks after the tags of one repository in a registry on loopback: each is there whole, or not there. */
@@ -31,9 +32,7 @@ export class TagCheck {
   }
 
   async #lackingOf(tag: string): Promise<string[]> {
-    const answer = await fetch(`${this.#repository}/manifests/${tag}`, {
-      headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
-    });
+    const answer = await this.#manifest(tag);
     if (!answer.ok) return [`manifest (${answer.status})`];
     const { config, layers } = parseImageManifest(await answer.bytes());
     const lacking: string[] = [];
@@ -44,5 +43,16 @@ export class TagCheck {
       if (!ok || Number(headers.get("content-length")) !== size) lacking.push(digest);
     }
     return lacking;
+  }
+
+  /** The registry lists a tag some milliseconds before it can be asked for. */
+  async #manifest(tag: string): Promise<Response> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await fetch(`${this.#repository}/manifests/${tag}`, {
+        headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
+      });
+      if (answer.status !== 404 || attempt === 20) return answer;
+      await delay(50);
+    }
   }
 }
