@@ -1,5 +1,7 @@
 """Prints what there is below the given paths, as JSON: by path its kind, mode and owner, and its text or digest.
 
+With --special first also what few files have: attributes, numbers of devices, other names of the same file.
+
 What a container's runtime puts into its root is left out. Runs in the image's own interpreter, from -c, and writes nothing.
 """
 
@@ -42,7 +44,28 @@ def collect(path, found):
             collect(os.path.join(path, name), found)
 
 
+def describe_special(path):
+    status = os.lstat(path)
+    names = os.listxattr(path, follow_symlinks=False)
+    said = [f"{name}={os.getxattr(path, name, follow_symlinks=False).hex()}" for name in sorted(names)]
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        kind = "character" if stat.S_ISCHR(status.st_mode) else "block"
+        said.append(f"{kind} {os.major(status.st_rdev)},{os.minor(status.st_rdev)}")
+    if stat.S_ISLNK(status.st_mode):
+        said.append(f"{status.st_uid}:{status.st_gid}")
+    if not stat.S_ISDIR(status.st_mode):
+        first = first_names.setdefault((status.st_dev, status.st_ino), path)
+        if first != path:
+            said.append(f"is {first}")
+    return said
+
+
 found = {}
-for top in sys.argv[1:]:
+first_names = {}
+special = sys.argv[1] == "--special"
+for top in sys.argv[2 if special else 1 :]:
     collect(top, found)
+if special:
+    for path in sorted(found):
+        found[path] = " ".join([found[path], *describe_special(path)])
 json.dump(found, sys.stdout)

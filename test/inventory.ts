@@ -12,12 +12,17 @@ export type Inventory = ReadonlyMap<string, string>;
 export async function takeInventory(
   engine: ContainerEngine,
   reference: string,
-  top = "/",
+  ...tops: readonly string[]
 ): Promise<Inventory> {
   const program = await readFile(join(import.meta.dirname, "inventory.py"), "utf8");
   // Isolated, without site packages, and without leaving bytecode.
   const interpreter = ["/usr/bin/python3", "-I", "-S", "-B"];
-  const printed = await engine.run(reference, [...interpreter, "-c", program, top]);
+  const printed = await engine.run(reference, [
+    ...interpreter,
+    "-c",
+    program,
+    ...(tops.length > 0 ? tops : ["/"]),
+  ]);
   return new Map(Object.entries(JSON.parse(printed) as Record<string, string>));
 }
 

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, readlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Directory } from "../files/entry.ts";
@@ -24,9 +24,11 @@ interface OpenDirectory {
   readonly path: string;
   /** Its entry, until that is written. */
   pending: LayerEntry | undefined;
-  /** Whether what the image has in it is gone, but for what is there again. */
+  /** Whether nothing of what the image has in it shows through. */
   readonly emptied: boolean;
 }
+
+type Xattrs = ReadonlyMap<string, Uint8Array>;
 
 // Kernel documentation, filesystems/overlayfs.rst, "whiteouts and opaque directories".
 const opaqueAttributes = ["trusted.overlay.opaque", "user.overlay.opaque"];
@@ -38,10 +40,9 @@ const compareBytes = 256 * 1024;
  * What a command changed, as the entries of a layer: `entries` are those of the upper directory, each directory right
  * before what is in it.
  *
- * A directory that the command emptied or replaced becomes whiteouts for what the image had in it, one by one, and not
- * an opaque marker: image-spec layer.md, "Opaque Whiteout" wants that of who writes layers. What is as the image has it,
- * is left out: overlayfs copies a file when it is opened for writing or gets the mode that it has. But the directories
- * that lead to what is changed are there, with owner and mode.
+ * What is as the image has it, is left out: overlayfs copies a file when it is opened for writing or gets the mode that
+ * it has. But the directories that lead to what is changed are there, with owner and mode. The root itself never is, as
+ * in Docker's builder.
  *
  * Raises {@link LayerUnwritableError} for names that a layer cannot hold.
  */
@@ -50,9 +51,11 @@ export async function* upperEntries(
   upper: Upper,
 ): AsyncGenerator<LayerEntry, void, void> {
   const way: OpenDirectory[] = [];
+  const attributed = new Map<string, Xattrs>();
   for await (const entry of entries) {
     while (way.length > 0 && !isWithin(entry.path, (way.at(-1) as OpenDirectory).path)) way.pop();
     const parent = way.at(-1);
+    const before = parent?.emptied === true ? undefined : upper.mounted.entry(entry.path);
     switch (entry.kind) {
       case "whiteout":
       case "opaque":
@@ -62,9 +65,12 @@ export async function* upperEntries(
         const emptied =
           parent?.emptied === true || opaqueAttributes.some((name) => entry.xattrs.has(name));
         way.push({ path: entry.path, pending: directory, emptied });
-        const before = upper.mounted.entry(entry.path);
         if (isChanged(directory, before)) yield* pendingEntries(way);
-        if (emptied && before?.stats.isDirectory() === true) yield* whiteouts(upper, way);
+        // The kernel may mark one where nothing was, to save itself a look.
+        if (emptied && parent?.emptied !== true && upper.image.entry(entry.path) !== undefined) {
+          yield* pendingEntries(way);
+          yield { kind: "opaque", path: entry.path };
+        }
         break;
       }
       case "character":
@@ -86,24 +92,30 @@ export async function* upperEntries(
         yield* pendingEntries(way);
         yield { ...attributes(entry), kind: "fifo" };
         break;
-      case "hardlink":
+      case "hardlink": {
         yield* pendingEntries(way);
-        yield { ...attributes(entry), kind: "hardlink", target: entry.target };
+        // Readers give the file its owner again, and with that the kernel takes its capabilities away.
+        const xattrs = attributed.get(entry.target);
+        const { target } = entry;
+        yield { ...attributes(entry), kind: "hardlink", target, ...(xattrs && { xattrs }) };
         break;
+      }
       case "symlink":
-        if (isSameLink(entry, upper.image.entry(entry.path))) break;
+        if (isSameLink(entry, before) && isOnlyName(upper, entry)) break;
         yield* pendingEntries(way);
         yield { ...attributes(entry), kind: "symlink", target: entry.target };
         break;
       case "file": {
-        if (await isSameFile(entry, upper)) break;
+        if (isOnlyName(upper, entry) && (await isSameFile(entry, before, upper))) break;
         yield* pendingEntries(way);
         const { size, content } = entry;
+        const own = attributes(entry);
+        if (own.xattrs && !isOnlyName(upper, entry)) attributed.set(entry.path, own.xattrs);
         const data = entry.path.endsWith(".pyc")
           ? lastingBytecode(join(upper.path, entry.path), content)
           : content;
         yield {
-          ...attributes(entry),
+          ...own,
           kind: "file",
           content: { encoding: "identity", size, data: () => data },
         };
@@ -120,7 +132,7 @@ function isWithin(path: string, directory: string): boolean {
 }
 
 function attributes(entry: TarEntry): Pick<Directory, "path" | "mode" | "uid" | "gid"> & {
-  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
+  readonly xattrs?: Xattrs;
 } {
   const { path, mode, uid, gid } = entry;
   const xattrs = keptXattrs(entry.xattrs);
@@ -135,21 +147,8 @@ function* pendingEntries(way: readonly OpenDirectory[]): Generator<LayerEntry, v
   }
 }
 
-function* whiteouts(
-  upper: Upper,
-  way: readonly OpenDirectory[],
-): Generator<LayerEntry, void, void> {
-  const path = way.at(-1)?.path ?? "";
-  const there = new Set(readdirSync(join(upper.path, path)));
-  const gone = upper.image.names(path).filter((name) => !there.has(name));
-  for (const name of gone.sort()) {
-    yield* pendingEntries(way);
-    yield { kind: "whiteout", path: path === "" ? name : `${path}/${name}` };
-  }
-}
-
 function isChanged(
-  { mode, uid, gid, xattrs }: Directory & { readonly xattrs?: ReadonlyMap<string, Uint8Array> },
+  { mode, uid, gid, xattrs }: Directory & { readonly xattrs?: Xattrs },
   before: MergedEntry | undefined,
 ): boolean {
   return !(
@@ -158,6 +157,11 @@ function isChanged(
     xattrs === undefined &&
     isSameOwner({ mode, uid: uid ?? 0, gid: gid ?? 0 }, before)
   );
+}
+
+/** Other names of it that follow need the first. */
+function isOnlyName({ path: root }: Upper, { path }: TarEntry): boolean {
+  return lstatSync(join(root, path)).nlink === 1;
 }
 
 function isSameOwner(
@@ -181,17 +185,14 @@ function isSameLink(
 
 async function isSameFile(
   entry: TarEntry & { readonly kind: "file" },
-  { path: root, image }: Upper,
+  before: MergedEntry | undefined,
+  upper: Upper,
 ): Promise<boolean> {
-  const before = image.entry(entry.path);
   if (before?.stats.isFile() !== true || before.attributed || keptXattrs(entry.xattrs).size > 0) {
     return false;
   }
   if (before.stats.size !== entry.size || !isSameOwner(entry, before)) return false;
-  const path = join(root, entry.path);
-  // Other names of it follow, and need this one.
-  if (lstatSync(path).nlink > 1) return false;
-  return await haveSameContent(path, before.path);
+  return await haveSameContent(join(upper.path, entry.path), before.path);
 }
 
 async function haveSameContent(a: string, b: string): Promise<boolean> {

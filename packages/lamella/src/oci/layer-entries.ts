@@ -1,7 +1,7 @@
 import type { Directory, FileContent } from "../files/entry.ts";
 import { InvalidEntryError } from "./error.ts";
 import type { LayerEntry } from "./layer-entry.ts";
-import { whiteoutPrefix } from "./whiteout.ts";
+import { opaqueMarker, whiteoutPrefix } from "./whiteout.ts";
 
 // Linux's limits, in bytes: a longer name could be stored but never unpacked.
 const longestSegment = 255;
@@ -26,6 +26,7 @@ export class LayerEntries {
    */
   admit(entry: LayerEntry): boolean {
     checkEntry(entry);
+    if (entry.kind === "opaque") return this.#admitOpaque(entry.path);
     if (entry.kind === "hardlink") this.#checkLinked(entry.path, entry.target);
     const before = this.#kinds.get(entry.path);
     if (before !== undefined && before !== "implied") {
@@ -43,6 +44,15 @@ export class LayerEntries {
       this.#directories.set(entry.path, entry);
     }
     this.#checkParents(entry.path);
+    return true;
+  }
+
+  #admitOpaque(path: string): true {
+    const marker = `${path}/${opaqueMarker}`;
+    if (this.#kinds.get(path) !== "directory" || this.#kinds.has(marker)) {
+      throw invalid(path, "it is emptied twice, or before it is there");
+    }
+    this.#kinds.set(marker, "opaque");
     return true;
   }
 
@@ -99,6 +109,7 @@ function checkEntry(entry: LayerEntry): void {
     case "symlink":
       checkTarget(entry.path, entry.target);
       break;
+    case "opaque":
     case "whiteout":
       break;
   }

@@ -29,6 +29,18 @@ export interface NamedPipe extends SpecialBase {
   readonly kind: "fifo";
 }
 
+/**
+ * Removes all that lower layers have in a directory (image-spec layer.md, "Opaque Whiteout"). The directory's own entry
+ * comes before it.
+ */
+export interface OpaqueDirectory {
+  readonly kind: "opaque";
+  /** Of the directory. */
+  readonly path: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 /** Extended attributes: `security.capability`, `user.*`. */
 interface Attributed {
   readonly xattrs?: ReadonlyMap<string, Uint8Array>;
@@ -36,4 +48,5 @@ interface Attributed {
 
 export type LayerEntry =
   | FileEntry
+  | OpaqueDirectory
   | ((RegularFile | Directory | HardLink | DeviceNode | NamedPipe) & Attributed);

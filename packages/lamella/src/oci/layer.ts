@@ -7,7 +7,7 @@ import { LayerEntries } from "./layer-entries.ts";
 import type { LayerEntry } from "./layer-entry.ts";
 import { LayerOutput } from "./layer-output.ts";
 import { blockSize, encodeTarHeader, paddingOf, type TarHeader } from "./tar-header.ts";
-import { whiteoutPrefix } from "./whiteout.ts";
+import { opaqueMarker, whiteoutPrefix } from "./whiteout.ts";
 
 /** What is known of a layer once it is written. Its digest and size are the sink's to know. */
 export interface WrittenLayer {
@@ -89,6 +89,14 @@ function headerOf(entry: LayerEntry): TarHeader {
         mode: 0o777,
         size: 0,
         target: entry.target,
+      };
+    case "opaque":
+      return {
+        ...owner,
+        kind: "file",
+        path: `${entry.path}/${opaqueMarker}`,
+        mode: 0o644,
+        size: 0,
       };
     case "whiteout": {
       const name = entry.path.lastIndexOf("/") + 1;
