@@ -1,4 +1,3 @@
-import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Layout } from "../../oci/layout.ts";
@@ -32,8 +31,8 @@ export class LayoutTarget implements Target {
     return named && existingImage(named, wanted, ({ digest }) => this.#layout.readBlob(digest));
   }
 
-  async has(digest: Digest): Promise<boolean> {
-    return (await this.#layout.hasBlob(digest)) !== undefined;
+  async has({ digest, size }: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
+    return (await this.#layout.hasBlob(digest)) === size;
   }
 
   async deliver(

@@ -1,4 +1,3 @@
-import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Document } from "../../oci/document.ts";
@@ -36,8 +35,8 @@ export class RegistryTarget implements Target {
     return existingImage(fetched, wanted, (blob) => this.repository.blob(blob, { signal }));
   }
 
-  async has(digest: Digest): Promise<boolean> {
-    return (await this.repository.hasBlob(digest, { signal: this.#signal })) !== undefined;
+  async has({ digest, size }: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
+    return (await this.repository.hasBlob(digest, { signal: this.#signal })) === size;
   }
 
   deliver(

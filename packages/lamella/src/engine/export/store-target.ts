@@ -1,4 +1,3 @@
-import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { isIndex, type Manifest, parseImageManifest, parseManifest } from "../../oci/manifest.ts";
@@ -43,8 +42,8 @@ export class StoreTarget implements Target {
     );
   }
 
-  async has(digest: Digest): Promise<boolean> {
-    return (await this.#store.blobs.has(digest)) !== undefined;
+  async has({ digest, size }: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
+    return (await this.#store.blobs.has(digest)) === size;
   }
 
   /** Only a layer of our own that a cache has may still be elsewhere. */
@@ -54,7 +53,7 @@ export class StoreTarget implements Target {
     onProgress: (bytes: number) => void,
   ): Promise<LayerDelivery> {
     const isOwn = blob.annotations?.[annotation.kind] !== undefined;
-    if (!isOwn || (await this.has(blob.digest))) return "kept";
+    if (!isOwn || (await this.has(blob))) return "kept";
     await using writer = await this.#store.blobs.create(blob.digest);
     let done = 0;
     for await (const chunk of open(0)) {
@@ -77,11 +76,11 @@ export class StoreTarget implements Target {
 
   /** Whether all that only the store has of an image is still in it. */
   async #isWhole(root: Descriptor): Promise<boolean> {
-    if (!(await this.has(root.digest))) return false;
+    if (!(await this.has(root))) return false;
     const document = parseManifest(await this.#read(root));
     if (!isIndex(document)) return this.#hasOwnBlobs(document);
     for (const manifest of document.manifests) {
-      if (!(await this.has(manifest.digest))) return false;
+      if (!(await this.has(manifest))) return false;
       if (!(await this.#hasOwnBlobs(parseImageManifest(await this.#read(manifest))))) return false;
     }
     return true;
@@ -89,7 +88,7 @@ export class StoreTarget implements Target {
 
   async #hasOwnBlobs({ config, layers }: Manifest): Promise<boolean> {
     const own = layers.filter(({ annotations }) => annotations?.[annotation.kind] !== undefined);
-    const there = await Promise.all([config, ...own].map(({ digest }) => this.has(digest)));
+    const there = await Promise.all([config, ...own].map((blob) => this.has(blob)));
     return there.every(Boolean);
   }
 

@@ -50,8 +50,8 @@ export interface Target {
     tag: string,
     platforms: readonly Platform[] | undefined,
   ): Promise<ExistingImage | undefined>;
-  /** Whether the blob is there already. */
-  has(digest: Digest): Promise<boolean>;
+  /** Whether the blob is there already, in its size. */
+  has(blob: Pick<Descriptor, "digest" | "size">): Promise<boolean>;
   /** Brings a blob there, unless it is there. `onProgress` is told the bytes that have gone. */
   deliver(
     blob: Descriptor,

@@ -53,9 +53,9 @@ async function findLayer(
   { session, target }: Workshop,
 ): Promise<Pick<StepOutcome, "layer" | "holder"> | undefined> {
   const { layer } = result;
-  if (!layer || (await session.store.blobs.has(layer.digest)) !== undefined) return result;
+  if (!layer || (await session.store.blobs.has(layer.digest)) === layer.size) return result;
   const { repository } = target;
-  if (await target.has(layer.digest)) return { layer, ...(repository && { holder: repository }) };
+  if (await target.has(layer)) return { layer, ...(repository && { holder: repository }) };
   const holder = await session.caches.holder(layer);
   return holder && { layer, holder };
 }
