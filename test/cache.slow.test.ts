@@ -1,104 +1,216 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
-import { startMirror } from "../packages/lamella/testing/debian-base.ts";
-import { type RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import type { RunningHttpServer } from "../packages/lamella/testing/http-server.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamella } from "../packages/lamella/testing/lamella.ts";
-import { directory, file, makeLayer } from "../packages/lamella/testing/made-base.ts";
-import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
-import { startWheelIndex } from "../packages/lamella/testing/wheel-index.ts";
-import { build, createProject, debianImage, type Project } from "./project.ts";
+import {
+  builtLayers,
+  type CachedProject,
+  createCachedProject,
+  imageFor,
+  layersOf,
+  watchedBuild,
+} from "./cached-project.ts";
+import { failedBuild } from "./failed-build.ts";
+import { build } from "./project.ts";
 import { withTraffic } from "./registry-traffic.ts";
 
 // A cache in a registry, and machines whose stores are empty. What travels is read from the registries' own access logs.
 
-let registry: RunningRegistry;
-let index: RunningHttpServer;
-let project: Project;
-let open: AsyncDisposableStack;
+let project: CachedProject;
+/** A cache of the project as it was first. */
+let cache: string;
 
-beforeEach(async () => {
-  await using opening = new AsyncDisposableStack();
-  // The base carries an outline, which does not fit with a layer above: without a cache the layers must be read.
-  const above = await makeLayer([directory("etc"), file("etc/made-by", "a test\n")]);
-  registry = opening.use(await startMirror({ above: [above] }));
-  project = opening.use(
-    await createProject({
-      mirror: registry.host,
-      definition: imageNamed("app"),
-      files: { "src/main.py": "print('first')\n" },
-    }),
-  );
-  const wheels = join(project.folder, "wheels");
-  await writeTinyWheels(wheels, [
-    { name: "alpha", version: "1.0" },
-    { name: "beta", version: "1.0" },
-  ]);
-  index = opening.use(await startWheelIndex(wheels));
-  await configure();
-  open = opening.move();
+beforeAll(async () => {
+  project = await createCachedProject();
+  cache = `${project.registry.host}/caches/app:main`;
+  await build(project.machine("first"), ["--cache-to", cache]);
 });
-afterEach(() => open.disposeAsync());
+afterAll(() => project?.[Symbol.asyncDispose]());
 
-function imageNamed(name: string, target = registry.host, ...packages: string[]): string {
-  const names = ["alpha", "beta", ...packages].map((one) => JSON.stringify(one));
-  return debianImage(
-    target,
-    name,
-    `withPipPackages(${names.join(", ")})`,
-    'withSourceFolder("./src", "/app")',
-    'withWorkdir("/app")',
-  );
+let edits = 0;
+
+/** Changes the source file. */
+async function changeSource(): Promise<void> {
+  await project.write("src/main.py", `print(${++edits})\n`);
 }
 
-/** Writes the settings, with these of the cache. */
-function configure(
-  cache: { readonly to?: string; readonly from?: readonly string[] } = {},
-): Promise<void> {
-  const registries = { "docker.io": { mirror: registry.host } };
-  const python = { indexUrl: `${index.origin}/simple/` };
-  return project.write("config.yaml", JSON.stringify({ lamella: { registries, python, cache } }));
+/** The image of the project as it is now, made by a machine that knows nothing and is told nothing. */
+async function madeFromNothing(...args: readonly string[]): Promise<string> {
+  const machine = project.machine(`nothing-${++edits}`);
+  return (await build(machine, ["--locked", "--force", ...args])).digest;
 }
 
-/** The project on a machine that has nothing but its folder. */
-function elsewhere(name: string): Pick<Project, "folder" | "store"> {
-  return { folder: project.folder, store: join(project.folder, "..", name) };
+/** Digests of those layers of an image whose bytes were asked for. */
+function amongLayers(
+  result: Parameters<typeof layersOf>[0],
+  digests: readonly string[],
+): readonly string[] {
+  const layers = new Set<string>(layersOf(result).map(({ digest }) => digest));
+  return digests.filter((digest) => layers.has(digest));
 }
 
-async function lock(): Promise<void> {
-  const env = { LAMELLA_HOME: project.store };
-  const { code, stderr } = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
-  if (code !== 0) throw new Error(stderr);
-}
+describe("a fresh machine with a cache and one source file changed", () => {
+  test("uploads its layer and the documents, and asks no index", async () => {
+    await changeSource();
+    const asked = project.index.requests.length;
 
-function layersOf({
-  platforms,
-}: BuildResult): { readonly title: string; readonly digest: string; readonly source: string }[] {
-  return platforms.flatMap(({ layers }) => [...layers]);
-}
-
-describe("a fresh machine", () => {
-  test("with a cache and one source file changed uploads its layer and the documents, and asks no index", async () => {
-    const cache = `${registry.host}/app:cache`;
-    await lock();
-    await build(project, ["--cache-to", cache]);
-    await project.write("src/main.py", "print('second')\n");
-    const asked = index.requests.length;
-
-    const { result, ...traffic } = await withTraffic(registry, () =>
-      build(elsewhere("fresh"), ["--locked", "--cache-from", cache]),
+    const { result, ...traffic } = await withTraffic(project.registry, () =>
+      build(project.machine("fresh"), ["--locked", "--cache-from", cache]),
     );
 
-    expect(index.requests.slice(asked)).toEqual([]);
-    const built = layersOf(result).filter(({ source }) => source === "built");
-    expect(built.map(({ title }) => title)).toEqual(["files in /app"]);
+    expect(project.index.requests.slice(asked)).toEqual([]);
+    expect(builtLayers(result)).toEqual(["files in /app"]);
+    const [source] = layersOf(result).filter((layer) => layer.source === "built");
     expect(traffic.uploads).toHaveLength(2);
-    expect(traffic.uploads).toContain(built[0]?.digest);
-    const layers = new Set(layersOf(result).map(({ digest }) => digest));
-    expect(traffic.downloads.filter((digest) => layers.has(digest))).toEqual([]);
+    expect(traffic.uploads).toContain(source?.digest);
+    expect(amongLayers(result, traffic.downloads)).toEqual([]);
     // The base's config and the cache's document.
     expect(traffic.downloads).toHaveLength(2);
     expect(traffic.manifests).toHaveLength(1);
+    expect(result.digest).toBe(await madeFromNothing());
+  });
+
+  test("mounts all other layers into another repository", async () => {
+    await changeSource();
+    await project.write("image.ts", imageFor(`${project.registry.host}/team`, "app"));
+
+    const { result, ...traffic } = await withTraffic(project.registry, () =>
+      build(project.machine("mounting"), ["--locked", "--cache-from", cache]),
+    );
+
+    expect(builtLayers(result)).toEqual(["files in /app"]);
+    expect(traffic.uploads).toHaveLength(2);
+    expect(amongLayers(result, traffic.downloads)).toEqual([]);
+    const others = layersOf(result).filter(({ source }) => source !== "built");
+    expect(traffic.mounts.toSorted()).toEqual(others.map(({ digest }) => digest).toSorted());
+    expect(others.every(({ delivery }) => delivery === "mounted")).toBe(true);
+    expect(result.digest).toBe(await madeFromNothing());
+    await project.write("image.ts", imageFor(project.registry.host, "app"));
+  });
+
+  test("streams them to another registry, a layout and its own store, once and without work", async () => {
+    await changeSource();
+    await using other = await startRegistry();
+    await project.write("image.ts", imageFor(other.host, "app"));
+    const pushed = await build(project.machine("pushing"), ["--locked", "--cache-from", cache]);
+    expect(builtLayers(pushed)).toEqual(["files in /app"]);
+    expect(pushed.digest).toBe(await madeFromNothing());
+
+    const layout = ["--output", `oci:${join(project.folder, "../layout")}`];
+    const written = await build(project.machine("writing"), [...layout, "--cache-from", cache]);
+    expect(written.digest).toBe(pushed.digest);
+    expect(builtLayers(written)).toEqual(["files in /app"]);
+
+    await project.write("image.ts", imageFor("", "app").replace('"registry":"",', ""));
+    const machine = project.machine("keeping");
+    const kept = await build(machine, ["--cache-from", cache]);
+    expect(builtLayers(kept)).toEqual(["files in /app"]);
+    const blobs = await readdir(join(machine.store, "blobs/sha256"));
+    for (const { digest, source } of layersOf(kept)) {
+      if (source !== "base") expect(blobs).toContain(digest.slice("sha256:".length));
+    }
+    expect((await build(machine, [])).upToDate).toBe(true);
+    await project.write("image.ts", imageFor(project.registry.host, "app"));
+  });
+
+  test("plans without work", async () => {
+    const plan = async (...args: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await lamella(["plan", "image.ts", ...args], {
+        cwd: project.folder,
+        env: { LAMELLA_HOME: project.machine(`planning-${++edits}`).store },
+      });
+      expect(code, stderr).toBe(0);
+      return stdout;
+    };
+    await changeSource();
+    const planned = await withTraffic(project.registry, () => plan("--cache-from", cache));
+
+    expect(planned.result).toContain("1 of them to make");
+    // The base's config and the cache's document.
+    expect(planned.downloads).toHaveLength(2);
+    expect(await plan()).not.toContain("1 of them to make");
+  });
+});
+
+describe("what a cache says", () => {
+  test("is not known to a build that does not name the cache", async () => {
+    const machine = project.machine("forgetful");
+    await changeSource();
+    await build(machine, ["--locked", "--cache-from", cache]);
+    await changeSource();
+    const asked = project.index.requests.length;
+
+    const { result, downloads } = await withTraffic(project.registry, () => build(machine));
+
+    // The base's outline is read, and all is made again.
+    expect(amongLayers(result, downloads).length).toBeGreaterThan(0);
+    expect(project.index.requests.length).toBeGreaterThan(asked);
+    expect(builtLayers(result).length).toBeGreaterThan(1);
+  });
+
+  test("is what images and branches found out together", async () => {
+    const shared = `${project.registry.host}/caches/shared`;
+    const machine = project.machine("sharing");
+    await build(machine, ["--force", "--cache-to", shared]);
+    await project.write("image.ts", imageFor(project.registry.host, "other"));
+    await build(machine, ["--force", "--cache-to", shared]);
+    const second = await withTraffic(project.registry, () =>
+      build(machine, ["--force", "--cache-to", shared]),
+    );
+    expect(second.uploads).toEqual([]);
+
+    for (const name of ["app", "other"]) {
+      await project.write("image.ts", imageFor(project.registry.host, name));
+      const result = await build(project.machine(`shared-${name}`), [
+        "--force",
+        "--cache-from",
+        shared,
+      ]);
+      expect(builtLayers(result)).toEqual([]);
+    }
+    await project.write("image.ts", imageFor(project.registry.host, "app"));
+  });
+
+  test("is taken from what the configuration names, in its order, unless the command names others", async () => {
+    await project.configure({ from: [`${project.registry.host}/caches/none:yet`, cache] });
+    await changeSource();
+    const configured = await watchedBuild(project.machine("configured"), ["--locked"]);
+    expect(builtLayers(configured.result)).toEqual(["files in /app"]);
+    expect(configured.warnings).toEqual([]);
+
+    const none = [
+      "--locked",
+      "--force",
+      "--cache-from",
+      `${project.registry.host}/caches/none:yet`,
+    ];
+    const commanded = await watchedBuild(project.machine("commanded"), none);
+    expect(builtLayers(commanded.result).length).toBeGreaterThan(1);
+    expect(commanded.result.digest).toBe(configured.result.digest);
+    await project.configure({});
+  });
+});
+
+describe("a place that is none for a cache", () => {
+  test("is found out before anything is built: an image", async () => {
+    const taken = `${project.registry.host}/caches/image:1`;
+    await project.write("image.ts", imageFor(`${project.registry.host}/caches`, "image"));
+    await build(project.machine("image"), ["--tag", "1"]);
+    await project.write("image.ts", imageFor(project.registry.host, "app"));
+    await changeSource();
+
+    const { result: error, writes } = await withTraffic(project.registry, () =>
+      failedBuild(project.machine("image"), ["--cache-to", taken]),
+    );
+
+    expect(error.message).toContain(taken);
+    expect(writes).toEqual([]);
+  });
+
+  test("is found out before anything is asked: a digest", async () => {
+    const digest = `${project.registry.host}/caches/app@sha256:${"0".repeat(64)}`;
+    const { message } = await failedBuild(project.machine("first"), ["--cache-to", digest]);
+    expect(message).toContain(digest);
   });
 });
