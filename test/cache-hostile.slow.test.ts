@@ -99,8 +99,11 @@ test("an honest cache is believed, so that the rest of this means something", as
   expect(warnings).toEqual([]);
 });
 
+function document(json: unknown): Uint8Array {
+  return gzipSync(JSON.stringify(json));
+}
+
 describe("a cache that cannot be read is a warning, and no more:", () => {
-  const document = (json: unknown): Uint8Array => gzipSync(JSON.stringify(json));
   test.each<readonly [string, object, () => Uint8Array]>([
     ["no gzip", {}, () => Buffer.from("{}")],
     ["cut off", {}, () => document({ version: 1, records: [] }).subarray(0, -9)],

@@ -61,9 +61,9 @@ describe("a fresh machine with a cache and one source file changed", () => {
 
     expect(project.index.requests.slice(asked)).toEqual([]);
     expect(builtLayers(result)).toEqual(["files in /app"]);
-    const [source] = layersOf(result).filter((layer) => layer.source === "built");
+    const built = layersOf(result).find(({ source }) => source === "built");
     expect(traffic.uploads).toHaveLength(2);
-    expect(traffic.uploads).toContain(source?.digest);
+    expect(traffic.uploads).toContain(built?.digest);
     expect(amongLayers(result, traffic.downloads)).toEqual([]);
     // The base's config and the cache's document.
     expect(traffic.downloads).toHaveLength(2);

@@ -39,7 +39,8 @@ export async function createCachedProject(): Promise<CachedProject> {
       files: { "src/main.py": "print('first')\n" },
     }),
   );
-  const { folder, write } = project;
+  const { folder } = project;
+  const write: Project["write"] = (path, content) => project.write(path, content);
   const wheels = join(folder, "wheels");
   await writeTinyWheels(wheels, [
     { name: "alpha", version: "1.0" },

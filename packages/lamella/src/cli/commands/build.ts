@@ -73,6 +73,10 @@ export const build: Command<CliContext> = buildCommand({
         ["lamella build image.ts --output oci:out", "Write an OCI layout to ./out"],
         ["lamella build image.ts --locked --push", "In CI: what the lock says, or nothing"],
         [
+          "lamella build image.ts --cache-from ghcr.io/acme/app:cache",
+          "On a fresh machine: with what another one found out",
+        ],
+        [
           "image=$(lamella build image.ts --progress quiet)",
           "In a script: only the name and digest",
         ],
