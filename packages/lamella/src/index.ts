@@ -24,3 +24,4 @@ export type {
 } from "./image/image.ts";
 export { Image } from "./image/image.ts";
 export type { Platform } from "./image/platform.ts";
+export type { Secret, SecretMounts } from "./image/secret.ts";

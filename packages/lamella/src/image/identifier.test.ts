@@ -65,6 +65,19 @@ function sample(root: string): ImageDefinition {
   ).definition;
 }
 
+/** {@link sample} with every kind of layer that executes, and secrets wherever there can be some. */
+function executingSample(root: string): ImageDefinition {
+  const { definition } = withDefinitionRoot(root, () =>
+    Image.fromBase("x", { name: "n" })
+      .withAptPackages("git", "curl", { secretMounts: { key: "a", mountPath: "/etc/a" } })
+      .withCommands("make", "make install", { secretMounts: [{ key: "b", group: "g" }, "c"] })
+      .withPipPackages("six", { secretMounts: { key: "d", envVar: "D", mountPath: "/etc/d" } })
+      .withRequirements("requirements.txt", { secretMounts: "e" }),
+  );
+  const before = sample(root);
+  return { ...before, layers: [...before.layers, ...definition.layers] };
+}
+
 const lock = Buffer.from("lock\n");
 
 describe("golden values", () => {
@@ -83,6 +96,21 @@ describe("golden values", () => {
       packages: "32d112a1f4ca57d22dc5bb38f2b817e42db0af89bcd04d5947597b1c8d17f74c",
       env: "74ddcdd9857130cce4fdfcbed1fc970143bbd5b336b3875ce7653514a93850d1",
     });
+  });
+
+  test("of one that executes, with secrets", () => {
+    const image = Image.fromBase("ubuntu:22.04", { name: "n" })
+      .withAptPackages("git", "curl=7.*")
+      .withCommands("make", {
+        secretMounts: [
+          { key: "token", group: "acme" },
+          { key: "auth", mountPath: "/etc/auth", envVar: "AUTH" },
+        ],
+      })
+      .withPipPackages("a", { secretMounts: "GITHUB_PAT" });
+    expect(image.identifier).toBe(
+      "2122273263477b5e0c037ff20537132770d0e038a268f3303c13bd6d92cd784b",
+    );
   });
 
   test("of one with everything", async () => {
@@ -210,7 +238,7 @@ describe("the identifier is another one", () => {
     // Names that a mutated path will ask for.
     for (const [name, text] of Object.entries(files))
       await writeFile(join(folder, `${name}x`), `${text}x`);
-    const definition = sample(folder);
+    const definition = executingSample(folder);
     const seen = new Map([[computeIdentifier(definition), definition]]);
     let count = 1;
     for (const mutation of mutations(definition)) {
@@ -295,7 +323,7 @@ describe("the identifier is another one", () => {
 
 test("a kind that is not known is refused", () => {
   const { definition } = Image.fromBase("x", { name: "n" });
-  const layers = [{ kind: "apt-packages", packages: ["git"] }] as never;
+  const layers = [{ kind: "conda-packages", packages: ["git"] }] as never;
   expect(() => computeIdentifier({ ...definition, layers })).toThrow(DefinitionError);
   const base = { kind: "dockerfile" } as never;
   expect(() => computeIdentifier({ ...definition, base })).toThrow(DefinitionError);

@@ -33,6 +33,8 @@ describe("an image", () => {
   test("is a frozen value, and each change a new one", () => {
     const before = structuredClone(base.definition);
     const changed = base
+      .withAptPackages("git")
+      .withCommands("make", { secretMounts: "token" })
       .withPipPackages("torch", "pandas")
       .withRequirements("requirements.txt")
       .withSourceFolder("./src", "/app")
@@ -40,6 +42,8 @@ describe("an image", () => {
       .withEnvVars({ MODE: "fast" })
       .withWorkdir("/app");
     expect(changed.definition.layers.map((layer) => layer.kind)).toEqual([
+      "apt-packages",
+      "commands",
       "pip-packages",
       "requirements",
       "source-folder",
@@ -93,6 +97,8 @@ describe("an image", () => {
     expect(base.withPipPackages()).toBe(base);
     expect(base.withPipPackages([], { pre: true })).toBe(base);
     expect(base.withSourceFile([])).toBe(base);
+    expect(base.withAptPackages([])).toBe(base);
+    expect(base.withCommands()).toBe(base);
     expect(base.withEnvVars({})).toBe(base);
   });
 
@@ -104,6 +110,11 @@ describe("an image", () => {
       base.withSourceFolder("src", { copyContentsOnly: true }),
       base.withSourceFolder(new URL("file:///src"), "/app", {}),
       base.withSourceFile(["a", "b"], undefined),
+      base.withAptPackages("git", "g++"),
+      base.withAptPackages("git", { secretMounts: "apt" }),
+      base.withCommands(["make"], { secretMounts: ["a", { key: "b", envVar: "C" }] }),
+      base.withPipPackages("a", { secretMounts: { key: "b", mountPath: "/c" } }),
+      base.withRequirements("a.txt", { secretMounts: undefined }),
     ];
     expectTypeOf(ways).toEqualTypeOf<Image[]>();
     expect(ways.every((image) => image instanceof Image)).toBe(true);
@@ -115,6 +126,8 @@ describe("an image", () => {
     const wrong = (): void => {
       // @ts-expect-error -- a list inside a list
       base.withPipPackages(["a", ["b"]]);
+      // @ts-expect-error -- a secret has a name, and no value
+      base.withCommands("make", { secretMounts: { key: "a", value: "b" } });
       // @ts-expect-error -- no such option
       Image.fromDebianBase({ python: "3.12" });
       // @ts-expect-error -- only `with*` and `from*` make images

@@ -6,6 +6,8 @@ import { definitionRoot, loadedDefinitionRoot } from "./definition-root.ts";
 import { DefinitionError } from "./error.ts";
 import { computeIdentifier } from "./identifier.ts";
 import { layerTitle, withAbsolutePaths } from "./layer.ts";
+import { type AptPackagesOptions, aptPackagesLayer } from "./layers/apt-packages.ts";
+import { type CommandsOptions, commandsLayer } from "./layers/commands.ts";
 import { envLayer } from "./layers/env.ts";
 import { type PipPackagesOptions, pipPackagesLayer } from "./layers/pip-packages.ts";
 import { type RequirementsOptions, requirementsLayer } from "./layers/requirements.ts";
@@ -168,6 +170,50 @@ export class Image {
       ...(installFlyte ? {} : plainPython),
       layers: [],
     });
+  }
+
+  /**
+   * Installs Debian packages, without those that they only recommend. With no package, the image as it is.
+   *
+   * Needs a base with apt, and Linux where it is built. Which versions come is for the base's archives to say, when the
+   * layer is made; then it is kept. `lamella build --upgrade` makes it anew.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withAptPackages("git", "ffmpeg");
+   * image.withAptPackages(["acme-driver"], { secretMounts: { key: "apt-auth", mountPath: "/etc/apt/auth.conf" } });
+   * ```
+   */
+  withAptPackages(packages: readonly string[], options?: AptPackagesOptions): Image;
+  withAptPackages(...packages: readonly string[]): Image;
+  withAptPackages(
+    ...packagesAndOptions: readonly [...packages: string[], options: AptPackagesOptions]
+  ): Image;
+  withAptPackages(...args: readonly unknown[]): Image {
+    const layer = aptPackagesLayer(args);
+    return layer.packages.length === 0 ? this : this.#with(layer);
+  }
+
+  /**
+   * Runs shell commands, each by itself under the base's shell (`/bin/sh -c` unless the base says another), as root, in the
+   * workdir and with the variables set at that point. What one changes is a layer. With no command, the image as it is.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withCommands("mkdir -p /data && chmod 777 /data", "ldconfig");
+   * image.withCommands(["curl -fsSL -H \"Authorization: $TOKEN\" https://acme.com/tool -o /usr/bin/tool"], { secretMounts: "token" });
+   * ```
+   */
+  withCommands(commands: readonly string[], options?: CommandsOptions): Image;
+  withCommands(...commands: readonly string[]): Image;
+  withCommands(
+    ...commandsAndOptions: readonly [...commands: string[], options: CommandsOptions]
+  ): Image;
+  withCommands(...args: readonly unknown[]): Image {
+    const layer = commandsLayer(args);
+    return layer.commands.length === 0 ? this : this.#with(layer);
   }
 
   /**

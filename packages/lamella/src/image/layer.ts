@@ -3,6 +3,8 @@ import type { CanonicalValue } from "../files/canonical.ts";
 import type { SlicedWork } from "../files/sliced-work.ts";
 import { show } from "./argument.ts";
 import { DefinitionError, type Problem } from "./error.ts";
+import { type AptPackagesLayer, encodeAptPackages } from "./layers/apt-packages.ts";
+import { type CommandsLayer, encodeCommands } from "./layers/commands.ts";
 import { type EnvLayer, encodeEnv } from "./layers/env.ts";
 import type { LayerContext } from "./layers/layer-context.ts";
 import {
@@ -34,6 +36,8 @@ import { absoluteRequirement } from "./local-requirement.ts";
  * in each function below; the compiler says where one is missing.
  */
 export type LayerDefinition =
+  | AptPackagesLayer
+  | CommandsLayer
   | PipPackagesLayer
   | RequirementsLayer
   | SourceFolderLayer
@@ -47,6 +51,10 @@ export function* encodeLayer(
   context: LayerContext,
 ): SlicedWork<CanonicalValue> {
   switch (layer.kind) {
+    case "apt-packages":
+      return [layer.kind, encodeAptPackages(layer)];
+    case "commands":
+      return [layer.kind, encodeCommands(layer)];
     case "pip-packages":
       return [layer.kind, yield* encodePipPackages(layer, context)];
     case "requirements":
@@ -78,6 +86,8 @@ export function* layerProblems(
       return yield* sourceFolderProblems(layer, context);
     case "source-file":
       return sourceFileProblems(layer, context);
+    case "apt-packages":
+    case "commands":
     case "env":
     case "workdir":
       return [];
@@ -89,6 +99,10 @@ export function* layerProblems(
 /** The layer as its author wrote it, for messages: `withSourceFolder("./src")`. */
 export function layerTitle(layer: LayerDefinition): string {
   switch (layer.kind) {
+    case "apt-packages":
+      return title("withAptPackages", layer.packages);
+    case "commands":
+      return title("withCommands", layer.commands);
     case "pip-packages":
       return title("withPipPackages", layer.packages);
     case "requirements":
@@ -118,6 +132,8 @@ export function withAbsolutePaths(layer: LayerDefinition, root: string): LayerDe
       return { ...layer, sources: layer.sources.map(absolute) };
     case "pip-packages":
       return { ...layer, packages: layer.packages.map((text) => absoluteRequirement(text, root)) };
+    case "apt-packages":
+    case "commands":
     case "env":
     case "workdir":
       return layer;

@@ -5,6 +5,13 @@ import { requireOptions, show, splitTexts } from "../argument.ts";
 import { refuseCredentials } from "../credentials-in-url.ts";
 import { DefinitionError, type Problem } from "../error.ts";
 import { localRequirement, portableRequirement } from "../local-requirement.ts";
+import {
+  encodeSecretMounts,
+  type SecretMountsOptions,
+  type SecretMountsSettings,
+  secretMountsOptions,
+  secretMountsSettings,
+} from "../secret.ts";
 import { type LayerContext, onThisMachine } from "./layer-context.ts";
 import {
   encodePythonIndex,
@@ -16,10 +23,10 @@ import {
 import { isFolder, worldProblems } from "./world.ts";
 
 /** Options of {@link Image.withPipPackages}. */
-export interface PipPackagesOptions extends PythonIndexOptions {}
+export interface PipPackagesOptions extends PythonIndexOptions, SecretMountsOptions {}
 
 /** Python packages, by requirement (PEP 508) or path. */
-export interface PipPackagesLayer extends PythonIndexSettings {
+export interface PipPackagesLayer extends PythonIndexSettings, SecretMountsSettings {
   readonly kind: "pip-packages";
   readonly packages: readonly string[];
 }
@@ -28,11 +35,12 @@ const call = "withPipPackages";
 
 export function pipPackagesLayer(args: readonly unknown[]): PipPackagesLayer {
   const { texts, options } = splitTexts(args, call, `${call}: a package`);
-  const known = requireOptions(options, call, pythonIndexOptions);
+  const known = requireOptions(options, call, [...pythonIndexOptions, ...secretMountsOptions]);
   return {
     kind: "pip-packages",
     packages: texts.map(requireRequirement),
     ...pythonIndexSettings(known, call),
+    ...secretMountsSettings(known, call),
   };
 }
 
@@ -52,7 +60,11 @@ export function* encodePipPackages(
           ],
     );
   }
-  return { packages, index: encodePythonIndex(layer) };
+  return {
+    packages,
+    index: encodePythonIndex(layer),
+    secretMounts: encodeSecretMounts(layer),
+  };
 }
 
 /** The content of a wheel, an archive or a project's folder that a requirement names. */
@@ -90,7 +102,7 @@ function requireRequirement(text: string): string {
   if (requirement.startsWith("-")) {
     throw new DefinitionError(
       `${what} is an option: ${show(text)}.`,
-      "Options follow the packages as an object: { indexUrl, extraIndexUrls, pre }.",
+      "Options follow the packages as an object: { indexUrl, extraIndexUrls, pre, secretMounts }.",
     );
   }
   refuseCredentials(

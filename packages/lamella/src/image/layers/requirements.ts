@@ -5,6 +5,13 @@ import type { SlicedWork } from "../../files/sliced-work.ts";
 import { requireOptions, requirePath, show } from "../argument.ts";
 import { DefinitionError, type Problem } from "../error.ts";
 import { readRequirementsFile } from "../requirements-file.ts";
+import {
+  encodeSecretMounts,
+  type SecretMountsOptions,
+  type SecretMountsSettings,
+  secretMountsOptions,
+  secretMountsSettings,
+} from "../secret.ts";
 import { type LayerContext, onThisMachine } from "./layer-context.ts";
 import { localContent } from "./pip-packages.ts";
 import {
@@ -17,10 +24,10 @@ import {
 import { worldProblems } from "./world.ts";
 
 /** Options of {@link Image.withRequirements}. */
-export interface RequirementsOptions extends PythonIndexOptions {}
+export interface RequirementsOptions extends PythonIndexOptions, SecretMountsOptions {}
 
 /** Python packages, by a requirements file. */
-export interface RequirementsLayer extends PythonIndexSettings {
+export interface RequirementsLayer extends PythonIndexSettings, SecretMountsSettings {
   readonly kind: "requirements";
   /** Absolute, or relative to the definition's root. */
   readonly file: string;
@@ -36,8 +43,13 @@ export function requirementsLayer(file: unknown, options: unknown): Requirements
       "A requirements file ends in .txt; single packages go to withPipPackages.",
     );
   }
-  const known = requireOptions(options, call, pythonIndexOptions);
-  return { kind: "requirements", file: path, ...pythonIndexSettings(known, call) };
+  const known = requireOptions(options, call, [...pythonIndexOptions, ...secretMountsOptions]);
+  return {
+    kind: "requirements",
+    file: path,
+    ...pythonIndexSettings(known, call),
+    ...secretMountsSettings(known, call),
+  };
 }
 
 export function* encodeRequirements(
@@ -52,6 +64,7 @@ export function* encodeRequirements(
     files: files.map(({ bytes }) => sha256(bytes)),
     local: contents,
     index: encodePythonIndex(layer),
+    secretMounts: encodeSecretMounts(layer),
   };
 }
 
