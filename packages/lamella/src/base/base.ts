@@ -13,7 +13,7 @@ import { type BaseSource, fetchConfig, fetchManifest, fetchTop } from "./base-do
 import { readLayers } from "./base-layers.ts";
 import type { Outline } from "./outline.ts";
 import { decodeOutlineAnnotation, outlineAnnotation, outlineKey } from "./outline-annotation.ts";
-import { decodeOutline, encodeOutline } from "./outline-codec.ts";
+import { recallOutline, rememberOutline } from "./outline-memo.ts";
 import { outlineOf } from "./read-outline.ts";
 
 /** An image that others are built on. */
@@ -78,7 +78,7 @@ export async function loadBase(reference: Reference, options: LoadBaseOptions): 
   let outline = known;
   if (outline === undefined) {
     outline = outlineOf(await readLayers(layers, source, options.onProgress), environment);
-    await store.memos.put(namespace, key, encodeOutline(outline));
+    await rememberOutline(key, outline, store);
   }
   return {
     reference,
@@ -106,14 +106,12 @@ export async function basePlatforms(
   return supported([`${config.os}/${config.architecture}`]);
 }
 
-const namespace = "outline";
-
 async function knownOutline(
   { annotations }: Manifest,
   key: Digest,
   store: Store,
 ): Promise<Outline | undefined> {
-  const remembered = await store.memos.get(namespace, key, decodeOutline);
+  const remembered = await recallOutline(key, store);
   if (remembered !== undefined) return remembered;
   const carried = annotations?.[outlineAnnotation];
   return carried === undefined ? undefined : decodeOutlineAnnotation(carried, key);

@@ -15,6 +15,8 @@ export interface ContainerConfig {
   readonly Cmd?: readonly string[];
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>>;
+  /** What commands run under, in a Dockerfile that starts from the image. */
+  readonly Shell?: readonly string[];
 }
 
 /** How a layer came to be (image-spec config.md, "history"). */
@@ -59,6 +61,7 @@ const configSchema = z.looseObject({
       Cmd: texts,
       WorkingDir: text,
       Labels: z.exactOptional(z.record(z.string(), z.string())),
+      Shell: texts,
     }),
   ),
   rootfs: z.exactOptional(
