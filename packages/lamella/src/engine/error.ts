@@ -24,3 +24,53 @@ export class LockTakenError extends LamellaError {
 export class NothingToLockError extends LamellaError {
   readonly code = "lock-nothing";
 }
+
+/** Packages that can only be locked when it is known what a command leaves that has not been executed. */
+export class UnplannedError extends LamellaError {
+  readonly code = "lock-unplanned";
+}
+
+/** A secret that the definition names has no value here. */
+export class MissingSecretError extends LamellaError {
+  readonly code = "secret-missing";
+}
+
+/** A secret's value cannot be what the definition wants it to be. */
+export class InvalidSecretError extends LamellaError {
+  readonly code = "secret-invalid";
+}
+
+/** A command of the definition ended with an exit code other than 0. */
+export class CommandFailedError extends LamellaError {
+  readonly code = "command-failed";
+  readonly command: string;
+  readonly exitCode: number;
+  /** The last that it wrote. */
+  readonly lastLines: readonly string[];
+
+  constructor(command: string, exitCode: number, lastLines: readonly string[], hint: string) {
+    super(
+      [`The command failed with exit code ${exitCode}: ${command}`, ...lastLines].join("\n"),
+      hint,
+    );
+    this.command = command;
+    this.exitCode = exitCode;
+    this.lastLines = lastLines;
+  }
+}
+
+/** Debian packages that the base's archives do not have. */
+export class AptPackageNotFoundError extends LamellaError {
+  readonly code = "apt-package-missing";
+  readonly packages: readonly string[];
+
+  constructor(packages: readonly string[], message: string, hint: string) {
+    super(message, hint);
+    this.packages = packages;
+  }
+}
+
+/** The base has no apt. */
+export class NoAptError extends LamellaError {
+  readonly code = "apt-missing";
+}

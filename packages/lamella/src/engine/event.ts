@@ -14,6 +14,8 @@ export type TaskKind =
   | "sources"
   /** A wheel is fetched; progress in bytes. */
   | "fetch"
+  /** A command of the definition runs, and what it changed becomes a layer. */
+  | "execute"
   /** A layer is made. */
   | "layer"
   /** A blob goes to the target; progress in bytes. */
@@ -34,7 +36,8 @@ export interface Task {
 }
 
 /**
- * What happens in a build, in order. Terminal progress, plain logs, JSON lines and the service's log are renderings of
+ * What happens in a build, in order; secrets are taken out. `planned` comes once a platform, and again when a step that was
+ * executed has changed what is above it. Terminal progress, plain logs, JSON lines and the service's log are renderings of
  * this stream. `at` is in milliseconds since the build began. After `finished` or `failed` nothing follows.
  */
 export type BuildEvent = { readonly at: number } & (
@@ -46,6 +49,13 @@ export type BuildEvent = { readonly at: number } & (
       readonly id: number;
       readonly done: number;
       readonly total?: number;
+    }
+  | {
+      /** A line that a command wrote, without secrets. */
+      readonly kind: "task-output";
+      readonly id: number;
+      readonly stream: "stdout" | "stderr";
+      readonly text: string;
     }
   | {
       readonly kind: "task-finished";

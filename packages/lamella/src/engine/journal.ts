@@ -1,6 +1,7 @@
 import type { LamellaError } from "../error.ts";
 import type { Platform } from "../image/platform.ts";
 import type { BuildEvent, TaskKind, TaskOutcome } from "./event.ts";
+import { Redactor } from "./secrets/redactor.ts";
 
 /** An event without its time: the journal adds that. */
 type Untimed<E> = E extends unknown ? Omit<E, "at"> : never;
@@ -9,6 +10,8 @@ type Untimed<E> = E extends unknown ? Omit<E, "at"> : never;
 export interface RunningTask {
   /** `done` bytes of `total`; reported at most every {@link progressInterval} milliseconds. */
   progress(done: number, total?: number): void;
+  /** A line that a command wrote. */
+  output(stream: "stdout" | "stderr", text: string): void;
   finish(outcome: TaskOutcome, more?: { readonly detail?: string; readonly bytes?: number }): void;
   fail(error: unknown): void;
 }
@@ -18,6 +21,8 @@ const progressInterval = 80;
 
 /** Writes a build's events: gives each its time, and each task its number. */
 export class Journal {
+  /** Takes out of every event what it was told of. */
+  readonly redactor: Redactor = new Redactor();
   readonly #emit: (event: BuildEvent) => void;
   readonly #began = performance.now();
   #tasks = 0;
@@ -33,7 +38,7 @@ export class Journal {
   }
 
   write(event: Untimed<BuildEvent>): void {
-    this.#emit({ at: this.elapsed, ...event });
+    this.#emit(this.redactor.data({ at: this.elapsed, ...event }));
   }
 
   warn(code: string, message: string, hint?: string): void {
@@ -71,6 +76,9 @@ export class Journal {
         if (ended || now - reported < progressInterval) return;
         reported = now;
         this.write({ kind: "task-progress", id, done, ...(total === undefined ? {} : { total }) });
+      },
+      output: (stream, text) => {
+        if (!ended) this.write({ kind: "task-output", id, stream, text });
       },
       finish: (outcome, rest = {}) => end({ kind: "task-finished", id, outcome, ...rest }),
       fail: (error) => {
