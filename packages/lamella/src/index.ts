@@ -13,6 +13,7 @@ export type {
   LayerSource,
   PlatformResult,
 } from "./engine/result.ts";
+export type { SecretSource } from "./engine/secrets/find-secrets.ts";
 export { LamellaError } from "./error.ts";
 export type { Digest } from "./files/digest.ts";
 export type * from "./image/definition.ts";

@@ -4,6 +4,7 @@ import type { BuildEvent } from "../engine/event.ts";
 import type { WrittenLock } from "../engine/lock-image.ts";
 import type { DefinitionSource } from "../engine/lock-owner.ts";
 import type { BuildPlan } from "../engine/plan.ts";
+import type { SecretSource } from "../engine/secrets/find-secrets.ts";
 import type { Image } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
 
@@ -27,6 +28,11 @@ export interface BuildOptions {
   readonly cacheTo?: string;
   /** Caches in registries that are believed, by their references, instead of the configuration's. */
   readonly cacheFrom?: readonly string[];
+  /**
+   * Where the values of secrets are that the definition names. For others: the variable `GROUP_KEY` (or `KEY`) in upper
+   * case, else the file `/etc/secrets/group_key`.
+   */
+  readonly secrets?: readonly SecretSource[];
   /** Settings; read from the configuration files and the environment if absent. */
   readonly config?: Config;
   readonly signal?: AbortSignal;

@@ -63,6 +63,7 @@ async function withSession<T>(
   } catch (error) {
     // Whatever a stage says that was cancelled, that is why it failed.
     const why: unknown = options.signal?.aborted ? options.signal.reason : error;
+    journal.redactor.error(why);
     journal.failed(why instanceof Error ? why : new Error(String(why)));
     throw why;
   }

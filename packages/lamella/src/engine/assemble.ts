@@ -2,7 +2,7 @@ import { assembleImage } from "../oci/assemble.ts";
 import { assembleIndex } from "../oci/index-document.ts";
 import { annotation } from "./annotation.ts";
 import type { ImageDocuments } from "./export/target.ts";
-import type { DeliveredLayer } from "./materialize/materialize.ts";
+import type { DeliveredLayer } from "./materialize/delivery.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { PreparedPlan } from "./resolve/prepared-plan.ts";
 

@@ -4,14 +4,17 @@ import { isItsBase } from "../image/uri.ts";
 import { assemble } from "./assemble.ts";
 import { checkCacheDestination, exportCache } from "./cache/export-cache.ts";
 import { TagTakenError } from "./error.ts";
+import { Executions } from "./execute/executions.ts";
 import { type ExistingImage, rootDocument, type Target } from "./export/target.ts";
 import type { ImageRequest } from "./image-request.ts";
+import type { Journal } from "./journal.ts";
 import { LayerPool } from "./materialize/layer-pool.ts";
 import { materialize } from "./materialize/materialize.ts";
 import { WheelShelf } from "./materialize/wheel-shelf.ts";
-import type { PreparedPlan } from "./resolve/prepared-plan.ts";
 import { resolveImage } from "./resolve/resolve-image.ts";
 import type { BuildResult, PlatformResult } from "./result.ts";
+import { findSecrets, type SecretValues } from "./secrets/find-secrets.ts";
+import { shortestSecret } from "./secrets/redactor.ts";
 import type { Session } from "./session.ts";
 import { together } from "./together.ts";
 
@@ -19,9 +22,10 @@ import { together } from "./together.ts";
 const movingTag = "latest";
 
 /**
- * The pipeline: resolve, materialize, assemble, export, and what was found out to a cache. The tags are written last, so an image is at the target whole or
- * not at all. Nothing is built when the image's tag is there for all wanted platforms, unless `force` or `upgrade` asks
- * for it. Raises TagTakenError for a chosen tag that is another image, unless `force` is given; `latest` is meant to move.
+ * The pipeline: resolve, materialize, assemble, export, and what was found out to a cache. The tags are written last, so
+ * an image is at the target whole or not at all. Nothing is built when the image's tag is there for all wanted platforms,
+ * unless `force` or `upgrade` asks for it. Raises TagTakenError for a chosen tag that is another image, unless `force` is
+ * given (`latest` is meant to move), and MissingSecretError before anything runs.
  */
 export async function buildImage(
   request: ImageRequest,
@@ -102,17 +106,24 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   const { journal, store, signal } = session;
   await using pool = new LayerPool(store.root, availableParallelism(), signal);
   pool.warm();
+  const secrets = await findSecrets(request.definition, {
+    sources: request.options.secrets ?? [],
+    env: session.env,
+  });
+  keepOut(secrets, journal);
   const [prepared] = await together(session, [
     resolveImage(request, session),
     checkCacheDestination(session),
   ]);
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
+  const upgrade = request.options.upgrade === true;
   const platforms = await together(
     session,
-    prepared.map(async (one) => ({
-      prepared: one,
-      layers: await materialize({ prepared: one, target, pool, session, ...shelfOf(one, session) }),
-    })),
+    prepared.map(async (one) => {
+      await using shelf = new WheelShelf(one.plan.platform, session);
+      const executions = new Executions(one.base, { secrets, upgrade }, session);
+      return await materialize(one, { target, pool, shelf, session }, executions);
+    }),
   );
   const documents = assemble(platforms);
   const root = rootDocument(documents);
@@ -131,9 +142,14 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   };
 }
 
-function shelfOf(
-  { plan, python }: PreparedPlan,
-  session: Session,
-): { readonly shelf?: WheelShelf } {
-  return python ? { shelf: new WheelShelf(python, plan.platform, session) } : {};
+/** Has secrets taken out of all that is said from now on. Raises a warning for those that are too short for that. */
+function keepOut(secrets: SecretValues, journal: Journal): void {
+  for (const [id, value] of secrets) {
+    journal.redactor.add(value);
+    if (value.length >= shortestSecret) continue;
+    journal.warn(
+      "secret-short",
+      `The secret ${id} has fewer than ${shortestSecret} characters: it is not taken out of what commands write.`,
+    );
+  }
 }

@@ -8,6 +8,7 @@ import { imageUri, withDefaultRegistry } from "../image/uri.ts";
 import { validateDefinition } from "../image/validation.ts";
 import { InvalidTagError } from "./error.ts";
 import { type LockDocument, parseLockDocument } from "./resolve/lock-document.ts";
+import type { SecretSource } from "./secrets/find-secrets.ts";
 import type { Session } from "./session.ts";
 
 /** How a build is to be done; each as documented for `BuildOptions`. */
@@ -19,6 +20,7 @@ export interface RequestOptions {
   readonly platforms?: readonly Platform[];
   readonly push?: boolean;
   readonly output?: { readonly kind: "layout"; readonly path: string };
+  readonly secrets?: readonly SecretSource[];
 }
 
 /** An image that is asked for, with its files hashed and its lock read. */

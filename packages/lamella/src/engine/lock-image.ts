@@ -1,10 +1,11 @@
 import { dirname } from "node:path";
+import type { LamellaError } from "../error.ts";
 import { replaceFile } from "../files/replace-file.ts";
 import { formatReference } from "../image/reference.ts";
 import { formatLockFile } from "../python/lock/format-lock-file.ts";
 import { lockedCall } from "../python/lock/locked-call.ts";
 import type { Lock } from "../python/lock.ts";
-import { NothingToLockError } from "./error.ts";
+import { NothingToLockError, UnplannedError } from "./error.ts";
 import type { ImageRequest } from "./image-request.ts";
 import { type DefinitionSource, lockOwner } from "./lock-owner.ts";
 import type { BuildPlan } from "./plan.ts";
@@ -26,7 +27,8 @@ export interface WrittenLock {
  * Writes the lock of an image beside its definition: each package with its version and hash, the base's digests, the
  * order of the layers and the compiler of the bytecode. What an older lock says is kept where it still fits, unless
  * `upgrade` is asked for. `source` is the definition that the lock is for, if that is known. Raises NothingToLockError for
- * an image without packages, and LockTakenError for a lock of another definition, unless `force` is asked for.
+ * an image without packages, UnplannedError where only a build can tell what they stand on, and LockTakenError for a lock
+ * of another definition, unless `force` is asked for.
  */
 export async function lockImage(
   request: ImageRequest,
@@ -58,6 +60,7 @@ export async function lockImage(
     request.lock,
   );
   const prepared = await resolveImage(request, session);
+  for (const { pending } of prepared) if (pending) throw unplanned(pending);
   const locks = prepared.flatMap(({ python }): Lock[] => (python ? [python.lock] : []));
   const plans = prepared.map(({ plan }) => plan);
   const image: LockedImage = {
@@ -70,6 +73,14 @@ export async function lockImage(
   const changed = text !== request.lock?.text;
   if (changed) await replaceFile(path, text);
   return { path, changed, plans };
+}
+
+function unplanned(pending: LamellaError): UnplannedError {
+  return new UnplannedError(
+    `The packages cannot be locked before a command below them was executed: ${pending.message}`,
+    "Build the image first (lamella build FILE): what its commands leave is remembered.",
+    { cause: pending },
+  );
 }
 
 function lockedPlatform({ plan, python }: PreparedPlan): LockedPlatform {

@@ -16,6 +16,11 @@ export interface BuildPlan {
   readonly packages: readonly PlannedPackage[];
   /** In layer order, bottom first. */
   readonly steps: readonly Step[];
+  /**
+   * What lies above the last step can only be planned when that has been executed, and why. (What lies above a step that
+   * executes is planned as if that changed nothing that matters, and again when it has been executed.)
+   */
+  readonly pending?: string;
   readonly config: PlannedConfig;
 }
 
@@ -135,7 +140,47 @@ export interface SourceStep extends StepBase {
   readonly size: number;
 }
 
-export type Step = WheelsStep | BytecodeStep | OverlapsStep | InlineStep | SourceStep;
+/**
+ * A command that runs in a root filesystem of all that lies below, as root. What it changes is the layer. Its result is
+ * remembered by that chain of layers; `key` knows them by their steps' keys, so it is there before they are.
+ */
+export interface ExecuteStep extends StepBase {
+  readonly kind: "execute";
+  readonly needs: "rootfs";
+  /** Who wrote the command: the definition's author, or we, for Debian packages. */
+  readonly purpose: "command" | "apt";
+  /** Program and arguments. */
+  readonly command: readonly string[];
+  /** Without the secrets' values, and without what only this machine knows (proxies, indexes). */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path in the image. */
+  readonly workdir: string;
+  /** What it is given while it runs, by name. */
+  readonly secrets: readonly PlannedSecret[];
+  /** Folders that steps keep from build to build, and that are in no layer. */
+  readonly caches: readonly PlannedCache[];
+}
+
+export interface PlannedSecret {
+  /** `KEY`, or `GROUP/KEY`. */
+  readonly id: string;
+  /** The file that it is. */
+  readonly path?: string;
+  /** The variable that it is. */
+  readonly variable?: string;
+}
+
+export interface PlannedCache {
+  /** Steps with caches of one name share them. */
+  readonly id: string;
+  /** Absolute path in the image. */
+  readonly path: string;
+}
+
+export type Step = WheelsStep | BytecodeStep | OverlapsStep | InlineStep | SourceStep | ExecuteStep;
+
+/** A step that only places files. */
+export type FileStep = Exclude<Step, ExecuteStep>;
 
 /** What the image's config says beyond the base's. */
 export interface PlannedConfig {

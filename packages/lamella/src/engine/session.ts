@@ -94,3 +94,13 @@ export async function openSession(
     throw error;
   }
 }
+
+/** The session for work that may fail in vain: a failure of what goes on together there ends that alone. */
+export function scoped(session: Session): Session {
+  const controller = new AbortController();
+  return {
+    ...session,
+    signal: AbortSignal.any([session.signal, controller.signal]),
+    stop: (reason) => controller.abort(reason),
+  };
+}

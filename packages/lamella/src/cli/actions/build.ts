@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { BuildOptions } from "../../builders/builder.ts";
 import { build } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
+import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import type { Image } from "../../image/image.ts";
 import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
@@ -20,6 +21,7 @@ export interface BuildFlags extends CommonFlags, PlanningFlags {
   readonly force?: boolean;
   readonly locked?: boolean;
   readonly push?: boolean;
+  readonly secret?: readonly SecretSource[];
   readonly metadataFile?: string;
   readonly progress: ProgressMode;
 }
@@ -64,7 +66,7 @@ function checkTogether({ output, push, locked, upgrade }: BuildFlags): void {
 }
 
 function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
-  const { output, tag, force, locked, push } = flags;
+  const { output, tag, force, locked, push, secret } = flags;
   return {
     ...planningOptions(flags),
     ...(output && { output: { ...output, path: resolve(cwd, output.path) } }),
@@ -72,7 +74,12 @@ function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
     ...(force && { force }),
     ...(locked && { locked }),
     ...(push && { push }),
+    ...(secret && { secrets: secret.map((one) => inFolder(one, cwd)) }),
   };
+}
+
+function inFolder(source: SecretSource, cwd: string): SecretSource {
+  return "src" in source ? { ...source, src: resolve(cwd, source.src) } : source;
 }
 
 async function buildShown(

@@ -1,8 +1,8 @@
 import type { Config } from "../../config/config.ts";
 import type { BuildEvent } from "../../engine/event.ts";
 import { findStoredImage } from "../../engine/export/stored-image.ts";
+import { fetchLayers } from "../../engine/fetch-layers.ts";
 import { Journal } from "../../engine/journal.ts";
-import { fetchLayers } from "../../engine/run/fetch-layers.ts";
 import { type LocatedImage, locateImage } from "../../engine/run/locate-image.ts";
 import { openSession, type Session } from "../../engine/session.ts";
 import { runImage } from "../../execution/run.ts";

@@ -3,6 +3,7 @@ import type { CliContext } from "../context.ts";
 import { progressModes } from "../progress/choose-renderer.ts";
 import { parseOutput } from "./output-option.ts";
 import { commonFlags, definitionPositional, planningFlags, teach } from "./parameters.ts";
+import { parseSecret } from "./secret-option.ts";
 
 export const build: Command<CliContext> = buildCommand({
   loader: async () => (await import("../actions/build.ts")).buildAction,
@@ -42,6 +43,14 @@ export const build: Command<CliContext> = buildCommand({
         withNegated: false,
         brief: "Fail unless there is a registry to push to",
       },
+      secret: {
+        kind: "parsed",
+        parse: parseSecret,
+        variadic: true,
+        optional: true,
+        placeholder: "id=KEY,src=FILE",
+        brief: "A secret's value, or env=NAME (repeatable)",
+      },
       metadataFile: {
         kind: "parsed",
         parse: String,
@@ -71,6 +80,10 @@ export const build: Command<CliContext> = buildCommand({
           "One of several images, and a tag beside its own",
         ],
         ["lamella build image.ts --output oci:out", "Write an OCI layout to ./out"],
+        [
+          "lamella build image.ts --secret id=token,src=token.txt",
+          "A value for a secret that the definition names",
+        ],
         ["lamella build image.ts --locked --push", "In CI: what the lock says, or nothing"],
         [
           "lamella build image.ts --cache-from ghcr.io/acme/app:cache",

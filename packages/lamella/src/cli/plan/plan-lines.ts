@@ -34,6 +34,13 @@ export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): re
       `${count(steps.length, "layer")} above the base, ${unknown(steps, known)} of them to make`,
       steps.map((step) => stepRow(step, packages, known)),
     ),
+    ...(plan.pending === undefined
+      ? []
+      : [
+          [],
+          [span("What lies above that is planned when it was executed:", "yellow")],
+          ...plan.pending.split("\n").map((line): Line => [span(`  ${printable(line)}`)]),
+        ]),
     [],
   ];
 }
@@ -77,6 +84,7 @@ function expectedSize(step: Step, packages: readonly PlannedPackage[]): string {
     case "source":
       return `~${formatBytes(step.size)}`;
     case "bytecode":
+    case "execute":
     case "overlaps":
     case "inline":
       return "";

@@ -1,11 +1,16 @@
 import type { BuildEvent, Task, TaskKind } from "../../engine/event.ts";
-import { printable } from "../terminal/line.ts";
+import { printable, printableOutput } from "../terminal/line.ts";
 
 /** A task under way. Times are in milliseconds since the build began, sizes in bytes. */
 export interface RunningTask extends Task {
   readonly startedAt: number;
   readonly done: number;
+  /** The last lines that it wrote. */
+  readonly output: readonly string[];
 }
+
+/** Lines of a running command that are shown. */
+const outputLines = 4;
 
 /** All tasks of one kind so far: what a live display has a line for. */
 export interface TaskGroup {
@@ -30,14 +35,19 @@ export interface TaskGroup {
 export interface BuildSnapshot {
   readonly uri?: string;
   readonly groups: readonly TaskGroup[];
-  /** How many platforms have been planned. */
-  readonly platforms: number;
+  /** The platforms that have been planned. */
+  readonly platforms: ReadonlySet<string>;
   readonly outcome: "running" | "finished" | "failed";
   /** Of the last event. */
   readonly at: number;
 }
 
-export const emptyBuild: BuildSnapshot = { groups: [], platforms: 0, outcome: "running", at: 0 };
+export const emptyBuild: BuildSnapshot = {
+  groups: [],
+  platforms: new Set(),
+  outcome: "running",
+  at: 0,
+};
 
 /** The snapshot after one more event. */
 export function advance(build: BuildSnapshot, event: BuildEvent): BuildSnapshot {
@@ -46,11 +56,13 @@ export function advance(build: BuildSnapshot, event: BuildEvent): BuildSnapshot 
     case "started":
       return { ...next, uri: printable(event.uri) };
     case "planned":
-      return { ...next, platforms: build.platforms + 1 };
+      return { ...next, platforms: new Set([...build.platforms, event.plan.platform]) };
     case "task-started":
       return { ...next, groups: start(build.groups, event.task, event.at) };
     case "task-progress":
       return { ...next, groups: withTask(build.groups, event.id, (group) => move(group, event)) };
+    case "task-output":
+      return { ...next, groups: withTask(build.groups, event.id, (group) => hear(group, event)) };
     case "task-finished":
       return { ...next, groups: withTask(build.groups, event.id, (group) => finish(group, event)) };
     case "task-failed":
@@ -77,6 +89,7 @@ const pipeline: readonly TaskKind[] = [
   "resolve",
   "sources",
   "fetch",
+  "execute",
   "layer",
   "push",
   "publish",
@@ -84,7 +97,7 @@ const pipeline: readonly TaskKind[] = [
 
 function start(groups: readonly TaskGroup[], task: Task, at: number): readonly TaskGroup[] {
   const name = printable(task.name);
-  const running: RunningTask = { ...task, name, startedAt: at, done: 0 };
+  const running: RunningTask = { ...task, name, startedAt: at, done: 0, output: [] };
   const known = groups.find(({ kind }) => kind === task.kind);
   if (known) {
     const more = { ...known, running: [...known.running, running], endedAt: at };
@@ -122,6 +135,14 @@ type EventOf<K extends BuildEvent["kind"]> = Extract<BuildEvent, { kind: K }>;
 function move(group: TaskGroup, { id, done, total }: EventOf<"task-progress">): TaskGroup {
   const running = group.running.map((task) =>
     task.id === id ? { ...task, done, ...(total === undefined ? {} : { total }) } : task,
+  );
+  return { ...group, running };
+}
+
+function hear(group: TaskGroup, { id, text }: EventOf<"task-output">): TaskGroup {
+  const line = printableOutput(text);
+  const running = group.running.map((task) =>
+    task.id === id ? { ...task, output: [...task.output, line].slice(-outputLines) } : task,
   );
   return { ...group, running };
 }

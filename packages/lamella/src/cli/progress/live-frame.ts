@@ -1,4 +1,4 @@
-import { type Line, lineWidth, span, spread, truncate } from "../terminal/line.ts";
+import { fitLine, type Line, lineWidth, span, spread, truncate } from "../terminal/line.ts";
 import { formatBytes, formatSeconds } from "../terminal/quantity.ts";
 import type { BuildSnapshot, RunningTask, TaskGroup } from "./build-progress.ts";
 import { groupSummary, labelWidth, taskLabel } from "./wording.ts";
@@ -14,7 +14,7 @@ export const spinnerInterval = 100;
 
 /**
  * What a live display shows at a moment (`now`, in milliseconds since the build began): one line for each kind of
- * task, and under it one for each task that runs, as far as the height allows. No line is wider than `size.columns`
+ * task, and under it one for each task that runs and the last that it wrote, as far as the height allows. No line is wider than `size.columns`
  * and there are at most `size.rows`.
  */
 export function liveFrame(build: BuildSnapshot, now: number, size: FrameSize): readonly Line[] {
@@ -24,9 +24,15 @@ export function liveFrame(build: BuildSnapshot, now: number, size: FrameSize): r
     build.groups.map(({ running }) => (isSingle(running, build) ? 0 : running.length)),
     room,
   );
+  const left = room - shares.reduce((sum, rows) => sum + rows, 0);
+  const heard = share(
+    build.groups.map(({ running }) => running.reduce((sum, { output }) => sum + output.length, 0)),
+    left,
+  );
   const lines = build.groups.flatMap((group, index) => [
     groupLine(group, build, now, size),
     ...runningLines(group.running, shares[index] ?? 0, build, size),
+    ...outputLines(group.running, heard[index] ?? 0, size),
   ]);
   // More kinds than rows: the last ones are those that still change.
   return [...title, ...lines].slice(-Math.max(0, size.rows));
@@ -85,13 +91,27 @@ function runningLines(
   return [
     ...shown.map((task) => {
       const name =
-        build.platforms > 1 && task.platform ? `${task.name} (${task.platform})` : task.name;
+        build.platforms.size > 1 && task.platform ? `${task.name} (${task.platform})` : task.name;
       const right = hasMeasure(task) ? [...measure(task, columns), span(" ".repeat(8))] : [];
       const room = Math.max(20, columns - lineWidth(right) - indent.length - 2);
       return spread([span(indent), span(truncate(name, room))], right, columns);
     }),
     ...(hidden > 0 ? [spread([span(`${indent}and ${hidden} more`, "dim")], [], columns)] : []),
   ];
+}
+
+/** The last that running commands wrote. */
+function outputLines(
+  running: readonly RunningTask[],
+  rows: number,
+  { columns }: FrameSize,
+): readonly Line[] {
+  if (rows <= 0) return [];
+  const indent = " ".repeat(labelWidth + 3);
+  return running
+    .flatMap(({ output }) => output)
+    .slice(-rows)
+    .map((text) => fitLine([span(indent), span(text, "dim")], columns));
 }
 
 function hasMeasure({ done, total }: RunningTask): boolean {

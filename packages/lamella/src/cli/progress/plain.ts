@@ -1,7 +1,14 @@
 import type { BuildEvent, Task } from "../../engine/event.ts";
-import { fitLine, type Line, paintLine, printable, span } from "../terminal/line.ts";
+import {
+  fitLine,
+  type Line,
+  paintLine,
+  printable,
+  printableOutput,
+  span,
+} from "../terminal/line.ts";
 import type { OutputStream } from "../terminal/output.ts";
-import { painter, wantsColor } from "../terminal/paint.ts";
+import { type Format, painter, wantsColor } from "../terminal/paint.ts";
 import { formatBytes, formatSeconds } from "../terminal/quantity.ts";
 import type { ProgressRenderer, RenderTarget } from "./renderer.ts";
 import { resultLines } from "./result-lines.ts";
@@ -14,9 +21,12 @@ interface StartedTask {
   readonly at: number;
 }
 
-/** For logs: a line for each finished task, in the order in which they end, with the time since the build began. */
+/**
+ * For logs: a line for each finished task, in the order in which they end, with the time since the build began; and all that
+ * commands write, as they write it.
+ */
 export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRenderer {
-  let platforms = 0;
+  const platforms = new Set<string>();
   const tasks = new Map<number, StartedTask>();
   const write = (
     stream: OutputStream,
@@ -34,12 +44,22 @@ export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRe
         return write(stderr, [[span(`building ${printable(event.uri)}`)]]);
       case "task-started":
         tasks.set(event.task.id, { task: event.task, at: event.at });
+        // What it writes follows, and it may take long.
+        if (event.task.kind === "execute") {
+          write(stderr, [taskLine(event.task, event.at, [], platforms.size > 1)]);
+        }
         return;
+      case "task-output": {
+        const begun = tasks.get(event.id);
+        const text = span(`| ${printableOutput(event.text)}`, "dim");
+        if (begun) write(stderr, [[...heading(begun.task, event.at), text]]);
+        return;
+      }
       case "task-finished":
       case "task-failed": {
         const begun = tasks.get(event.id);
         tasks.delete(event.id);
-        if (begun) write(stderr, [taskLine(begun, event, platforms > 1)]);
+        if (begun) write(stderr, [endLine(begun, event, platforms.size > 1)]);
         return;
       }
       case "warning":
@@ -47,7 +67,7 @@ export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRe
       case "finished":
         return write(stdout, resultLines(event.result, stdout.columns ?? Infinity), Infinity);
       case "planned":
-        platforms++;
+        platforms.add(event.plan.platform);
         return;
       case "task-progress":
       case "failed":
@@ -57,27 +77,40 @@ export function plainRenderer({ stdout, stderr, env }: RenderTarget): ProgressRe
   return { event: show, [Symbol.dispose]: () => undefined };
 }
 
-function taskLine(
+function endLine(
   { task, at }: StartedTask,
   event: Extract<BuildEvent, { kind: "task-finished" | "task-failed" }>,
   namesPlatform: boolean,
 ): Line {
-  const took = event.at - at;
-  const parts = [printable(task.name)];
-  if (namesPlatform && task.platform !== undefined) parts.push(task.platform);
   if (event.kind === "task-failed") {
-    parts.push(`failed: ${printable(event.message)}`);
-  } else {
-    if (event.detail !== undefined) parts.push(printable(event.detail));
-    if (event.bytes !== undefined) parts.push(formatBytes(event.bytes));
-    parts.push(event.outcome === "done" ? formatSeconds(took) : outcomeWord[event.outcome]);
+    const words = [`failed: ${printable(event.message)}`];
+    return taskLine(task, event.at, words, namesPlatform, "red");
   }
-  const clock = `[${formatSeconds(event.at).padStart(7)}]`;
-  return [
-    span(clock, "dim"),
-    span(` ${taskLabel[task.kind].padEnd(labelWidth)} `),
-    span(parts.join(" · "), event.kind === "task-failed" ? "red" : "reset"),
+  const { detail, bytes, outcome } = event;
+  const words = [
+    ...(detail === undefined ? [] : [printable(detail)]),
+    ...(bytes === undefined ? [] : [formatBytes(bytes)]),
+    outcome === "done" ? formatSeconds(event.at - at) : outcomeWord[outcome],
   ];
+  return taskLine(task, event.at, words, namesPlatform);
+}
+
+function taskLine(
+  task: Task,
+  at: number,
+  words: readonly string[],
+  namesPlatform: boolean,
+  format: Format = "reset",
+): Line {
+  const platform = namesPlatform && task.platform !== undefined ? [task.platform] : [];
+  const text = [printable(task.name), ...platform, ...words].join(" · ");
+  return [...heading(task, at), span(text, format)];
+}
+
+/** The clock, and what sort of task it is. */
+function heading(task: Task, at: number): Line {
+  const clock = `[${formatSeconds(at).padStart(7)}]`;
+  return [span(clock, "dim"), span(` ${taskLabel[task.kind].padEnd(labelWidth)} `)];
 }
 
 const outcomeWord = { cached: "cached", exists: "there already", mounted: "mounted" } as const;

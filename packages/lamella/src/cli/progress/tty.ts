@@ -52,6 +52,7 @@ export function ttyRenderer({ stdout, stderr, env }: RenderTarget): ProgressRend
       case "planned":
       case "task-started":
       case "task-progress":
+      case "task-output":
       case "task-finished":
       case "task-failed":
         // Drawn with the next picture of the spinner: events may come by the thousand.

@@ -25,6 +25,11 @@ export function printable(text: string): string {
   return text.replace(unprintable, "\ufffd");
 }
 
+/** {@link printable} for what a program writes, which has tabs. */
+export function printableOutput(text: string): string {
+  return printable(text.replaceAll("\t", "    "));
+}
+
 /** Columns that a text takes in a terminal. */
 export function textWidth(text: string): number {
   return stringWidth(text);

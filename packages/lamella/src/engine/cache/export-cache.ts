@@ -2,7 +2,7 @@ import { LamellaError } from "../../error.ts";
 import { RegistryError } from "../../registry/error.ts";
 import { annotation } from "../annotation.ts";
 import type { Target } from "../export/target.ts";
-import type { DeliveredLayer } from "../materialize/materialize.ts";
+import type { DeliveredLayer } from "../materialize/delivery.ts";
 import type { Session } from "../session.ts";
 import { pushCache, pushLayers } from "./push-cache.ts";
 import { readManifest } from "./read-cache.ts";

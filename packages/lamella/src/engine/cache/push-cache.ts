@@ -4,7 +4,7 @@ import { InvalidDocumentError } from "../../oci/error.ts";
 import { isBlobUnknown, RegistryNotFoundError } from "../../registry/error.ts";
 import type { Repository } from "../../registry/repository.ts";
 import type { Target } from "../export/target.ts";
-import type { DeliveredLayer } from "../materialize/materialize.ts";
+import type { DeliveredLayer } from "../materialize/delivery.ts";
 import { together } from "../together.ts";
 import { cacheDocumentType, encodeCacheDocument } from "./cache-document.ts";
 import { cacheManifest } from "./cache-manifest.ts";

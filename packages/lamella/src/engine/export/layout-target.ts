@@ -1,3 +1,4 @@
+import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Layout } from "../../oci/layout.ts";
@@ -33,6 +34,10 @@ export class LayoutTarget implements Target {
 
   async has({ digest, size }: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
     return (await this.#layout.hasBlob(digest)) === size;
+  }
+
+  read(digest: Digest): AsyncIterable<Uint8Array> {
+    return this.#layout.readBlob(digest);
   }
 
   async deliver(

@@ -43,7 +43,7 @@ export interface ExistingImage {
 /** Where a finished image goes. Nothing of it can be found there by a tag before `publish` ends. */
 export interface Target {
   readonly kind: "registry" | "layout" | "store";
-  /** Of a registry: what is there can be mounted from it. */
+  /** Of a registry: what is there can be had, and mounted, from it. */
   readonly repository?: Repository;
   /** What `tag` refers to, if it is there for all of `platforms` (any platform, if absent). */
   existing(
@@ -52,6 +52,8 @@ export interface Target {
   ): Promise<ExistingImage | undefined>;
   /** Whether the blob is there already, in its size. */
   has(blob: Pick<Descriptor, "digest" | "size">): Promise<boolean>;
+  /** A blob that is there; absent where it can be had from `repository`. */
+  read?(digest: Digest): AsyncIterable<Uint8Array>;
   /** Brings a blob there, unless it is there. `onProgress` is told the bytes that have gone. */
   deliver(
     blob: Descriptor,

@@ -1,7 +1,7 @@
 import type { Repository } from "../../registry/repository.ts";
 import type { Target } from "../export/target.ts";
 import type { RunningTask } from "../journal.ts";
-import type { Step } from "../plan.ts";
+import type { FileStep } from "../plan.ts";
 import type { PreparedPlan } from "../resolve/prepared-plan.ts";
 import type { LayerSource } from "../result.ts";
 import type { Session } from "../session.ts";
@@ -14,11 +14,9 @@ import type { WheelShelf } from "./wheel-shelf.ts";
 
 /** What one platform's steps are made with. */
 export interface Workshop {
-  readonly prepared: PreparedPlan;
   readonly target: Target;
   readonly pool: LayerPool;
-  /** Absent without packages. */
-  readonly shelf?: WheelShelf;
+  readonly shelf: WheelShelf;
   readonly session: Session;
 }
 
@@ -30,17 +28,21 @@ export interface StepOutcome extends StepResult {
 }
 
 /** Recalls a step's result if its blob is in the store, at the target or in a cache; else makes and remembers it. */
-export async function makeStep(step: Step, workshop: Workshop): Promise<StepOutcome> {
+export async function makeStep(
+  step: FileStep,
+  prepared: PreparedPlan,
+  workshop: Workshop,
+): Promise<StepOutcome> {
   const { store, journal, signal } = workshop.session;
   signal.throwIfAborted();
-  const about = { platform: workshop.prepared.plan.platform };
+  const about = { platform: prepared.plan.platform };
   const recalled = await recallStep(store, step.key);
   const found = recalled && (await findLayer(recalled, workshop));
   if (found) {
     if (found.layer) journal.start("layer", step.title, about).finish("cached");
     return { ...found, source: "cached" };
   }
-  const { layer, warnings } = await make(step, workshop, about);
+  const { layer, warnings } = await make(step, prepared, workshop);
   const result: StepResult = layer ? { layer } : {};
   await rememberStep(store, step.key, result);
   for (const warning of warnings) journal.warn("packages-overlap", warning);
@@ -48,9 +50,9 @@ export async function makeStep(step: Step, workshop: Workshop): Promise<StepOutc
 }
 
 /** The result with who has its layer; nothing where nobody does. */
-async function findLayer(
+export async function findLayer(
   result: StepResult,
-  { session, target }: Workshop,
+  { session, target }: Pick<Workshop, "session" | "target">,
 ): Promise<Pick<StepOutcome, "layer" | "holder"> | undefined> {
   const { layer } = result;
   if (!layer || (await session.store.blobs.has(layer.digest)) === layer.size) return result;
@@ -61,15 +63,16 @@ async function findLayer(
 }
 
 async function make(
-  step: Step,
+  step: FileStep,
+  prepared: PreparedPlan,
   workshop: Workshop,
-  about: { readonly platform: PreparedPlan["plan"]["platform"] },
 ): Promise<LayerJobResult> {
-  const { pool, session, prepared } = workshop;
+  const { pool, session } = workshop;
   if (step.kind === "inline") {
     return { layer: await storeLayer(session, inlineEntries(step.entries)), warnings: [] };
   }
-  const job = await layerJob(step, workshop);
+  const job = await layerJob(step, prepared, workshop);
+  const about = { platform: prepared.plan.platform };
   let task: RunningTask | undefined;
   try {
     const result = await pool.run(job, weight(step, prepared), () => {
@@ -84,19 +87,22 @@ async function make(
   }
 }
 
-type JobStep = Exclude<Step, { readonly kind: "inline" }>;
+type JobStep = Exclude<FileStep, { readonly kind: "inline" }>;
 
 /** The job for a step, once the wheels that it needs are here. */
-async function layerJob(step: JobStep, { prepared, shelf }: Workshop): Promise<LayerJob> {
+async function layerJob(
+  step: JobStep,
+  { sources, python }: PreparedPlan,
+  { shelf }: Workshop,
+): Promise<LayerJob> {
   if (step.kind === "source") {
-    const source = prepared.sources.get(step.key);
+    const source = sources.get(step.key);
     if (!source) throw new Error(`No files for ${step.title}.`);
     return { kind: "source", ...source };
   }
-  const { python } = prepared;
-  if (!python || !shelf) throw new Error(`No Python for ${step.title}.`);
+  if (!python) throw new Error(`No Python for ${step.title}.`);
   const { target, compiler } = python;
-  const wheels = await shelf.take(step.packages);
+  const wheels = await shelf.take(step.packages, python);
   switch (step.kind) {
     case "wheels":
       return { kind: "wheels", wheels, target };

@@ -1,38 +1,45 @@
+import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
+import type { WheelFile } from "../../python/lock.ts";
+import type { PlannedPackage } from "../plan.ts";
 import type { PlannedPackages } from "../resolve/plan-packages.ts";
 import type { Session } from "../session.ts";
-import { together } from "../together.ts";
 import type { LocalWheel } from "./layer-job.ts";
 
-/** The plan's wheels, each fetched when the first step asks for it, and once. */
-export class WheelShelf {
-  readonly #packages: PlannedPackages;
+/** The wheels of an image, each fetched when the first step asks for it, and once, however often the image is planned. */
+export class WheelShelf implements AsyncDisposable {
   readonly #platform: Platform;
   readonly #session: Session;
-  readonly #fetched = new Map<number, Promise<LocalWheel>>();
+  readonly #fetched = new Map<Digest, Promise<LocalWheel>>();
 
-  constructor(packages: PlannedPackages, platform: Platform, session: Session) {
-    this.#packages = packages;
+  constructor(platform: Platform, session: Session) {
     this.#platform = platform;
     this.#session = session;
   }
 
-  /** The wheels at these indices of the plan's packages. Raises what the download raises. */
-  take(indices: readonly number[]): Promise<LocalWheel[]> {
-    return together(
-      this.#session,
+  /** The wheels at these indices of a plan's packages. Raises what the download raises; others then still go on. */
+  take(indices: readonly number[], packages: PlannedPackages): Promise<LocalWheel[]> {
+    return Promise.all(
       indices.map((index) => {
-        const fetched = this.#fetched.get(index) ?? this.#fetch(index);
-        this.#fetched.set(index, fetched);
+        const [planned, wheel] = [packages.packages[index], packages.wheels[index]];
+        if (!planned || !wheel) throw new RangeError(`No package ${index} in the plan.`);
+        const fetched = this.#fetched.get(planned.digest) ?? this.#fetch(planned, wheel, packages);
+        this.#fetched.set(planned.digest, fetched);
         return fetched;
       }),
     );
   }
 
-  async #fetch(index: number): Promise<LocalWheel> {
-    const { packages, wheels, downloader } = this.#packages;
-    const [planned, wheel] = [packages[index], wheels[index]];
-    if (!planned || !wheel) throw new RangeError(`No package ${index} in the plan.`);
+  /** Waits for what is still on its way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#fetched.values());
+  }
+
+  async #fetch(
+    planned: PlannedPackage,
+    wheel: WheelFile,
+    { downloader }: PlannedPackages,
+  ): Promise<LocalWheel> {
     const { name, version, digest, size: total, directUrl } = planned;
     const { journal, signal, store } = this.#session;
     const isLocal = wheel.url.startsWith("file:") || (await store.blobs.has(digest)) !== undefined;
@@ -45,10 +52,7 @@ export class WheelShelf {
       "fetch",
       `${name} ${version}`,
       (task) => fetch((done) => task.progress(done, total)),
-      {
-        platform: this.#platform,
-        total,
-      },
+      { platform: this.#platform, total },
     );
   }
 }

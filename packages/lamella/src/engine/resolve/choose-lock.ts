@@ -1,4 +1,3 @@
-import type { Base } from "../../base/base.ts";
 import { formatReference } from "../../image/reference.ts";
 import type { Compiler } from "../../python/bytecode.ts";
 import { lockedCall } from "../../python/lock/locked-call.ts";
@@ -12,10 +11,11 @@ import { shownDefinition } from "../lock-owner.ts";
 import type { Session } from "../session.ts";
 import { LockError, UnknownLibcError } from "./error.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
+import type { PackageGround } from "./plan-packages.ts";
 
 /** What a lock is looked for, or resolved, for. */
 export interface LockQuestion {
-  readonly base: Base;
+  readonly base: PackageGround;
   readonly prefix: InstallPrefix;
   readonly calls: readonly ResolveCall[];
   readonly indexes: IndexSettings;

@@ -14,6 +14,8 @@ const base: Outline = {
   python: { python: "3.11", version: "3.11.2", executable: "/usr/bin/python3.11", prefix: "/usr" },
 };
 
+const root = { uid: 0, gid: 0 };
+
 function directory(entries: readonly FileEntry[], path: string): FileEntry | undefined {
   return entries.find((entry) => entry.kind === "directory" && entry.path === path);
 }
@@ -22,7 +24,7 @@ describe("prepareGround", () => {
   test("makes a virtual environment below the base's directories, and leaves those as they are", () => {
     const prefix = installPrefix(base, "base", undefined);
 
-    const { entries, outline } = prepareGround(base, undefined, prefix, []);
+    const { entries, outline } = prepareGround(base, { owner: root, prefix, workdirs: [] });
 
     for (const path of ["data", "data/opt"]) {
       const attributes = base.directories.get(path);
@@ -35,7 +37,11 @@ describe("prepareGround", () => {
   test("makes working directories that are not there, for the user who is added", () => {
     const user = { name: "flyte", home: "/home/flyte", shell: "/bin/bash", owns: ["/home/flyte"] };
 
-    const { entries, owner } = prepareGround(base, user, undefined, ["/opt/app", "/data"]);
+    const { entries, owner } = prepareGround(base, {
+      user,
+      owner: root,
+      workdirs: ["/opt/app", "/data"],
+    });
 
     expect(owner).toEqual({ uid: 1000, gid: 1000 });
     expect(directory(entries, "data/opt/app")).toMatchObject({ mode: 0o755, ...owner });

@@ -1,9 +1,8 @@
 import type { Outline } from "../../base/outline.ts";
-import { encodeOutline } from "../../base/outline-codec.ts";
 import { parentEntries, resolvePath, withEntries } from "../../base/placement.ts";
 import { addUser } from "../../base/users.ts";
-import { type Digest, sha256 } from "../../files/digest.ts";
 import type { Directory, FileEntry } from "../../files/entry.ts";
+import type { UserDefinition } from "../../image/definition.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
 
 /** Who owns files in the image, by number. */
@@ -18,9 +17,19 @@ export interface Ground {
   readonly entries: readonly FileEntry[];
   /** The base's outline with that layer on it. */
   readonly outline: Outline;
-  readonly outlineDigest: Digest;
   /** Who owns what the definition copies. */
   readonly owner: Owner;
+}
+
+export interface GroundOptions {
+  /** A user to add, who owns what is copied. */
+  readonly user?: UserDefinition | undefined;
+  /** Who owns it otherwise. */
+  readonly owner: Owner;
+  /** Where packages go. */
+  readonly prefix?: InstallPrefix | undefined;
+  /** Absolute paths. */
+  readonly workdirs: readonly string[];
 }
 
 /**
@@ -29,19 +38,10 @@ export interface Ground {
  */
 export function prepareGround(
   base: Outline,
-  user:
-    | {
-        readonly name: string;
-        readonly home: string;
-        readonly shell: string;
-        readonly owns: readonly string[];
-      }
-    | undefined,
-  prefix: InstallPrefix | undefined,
-  workdirs: readonly string[],
+  { user, prefix, workdirs, ...options }: GroundOptions,
 ): Ground {
   const added = user && addUser(base, user);
-  const owner = added ? { uid: added.uid, gid: added.gid } : { uid: 0, gid: 0 };
+  const owner = added ? { uid: added.uid, gid: added.gid } : options.owner;
   const accounts = added?.entries ?? [];
   let outline = withEntries(base, accounts);
   const venv = withoutDirectoriesOf(outline, prefix?.entries ?? []);
@@ -50,7 +50,6 @@ export function prepareGround(
   return {
     entries: inOrder(outline, [...accounts, ...venv, ...folders]),
     outline,
-    outlineDigest: sha256(JSON.stringify(encodeOutline(outline))),
     owner,
   };
 }

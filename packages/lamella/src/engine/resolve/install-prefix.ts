@@ -6,7 +6,7 @@ import { venvEntries } from "../../python/venv.ts";
 import { NoPythonError, PythonMismatchError } from "./error.ts";
 
 /** The virtual environment that is made where the base has none. */
-const defaultPrefix = "/opt/venv";
+export const defaultPrefix = "/opt/venv";
 
 /** Where packages go, and what must be put there first. */
 export interface InstallPrefix {

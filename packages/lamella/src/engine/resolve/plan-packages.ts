@@ -30,10 +30,13 @@ export interface PlannedPackages {
   readonly lock: Lock;
 }
 
+/** What lies below the packages. */
+export type PackageGround = Pick<Base, "platform" | "outline">;
+
 /** Finds the packages, their sizes and the compiler of their bytecode. */
 export async function planPackages(
   request: ImageRequest,
-  base: Base,
+  base: PackageGround,
   prefix: InstallPrefix,
   calls: readonly ResolveCall[],
   first: Lock | undefined,

@@ -1,5 +1,7 @@
 import type { Base } from "../../base/base.ts";
 import type { Outline } from "../../base/outline.ts";
+import type { LamellaError } from "../../error.ts";
+import type { Digest } from "../../files/digest.ts";
 import type { FileTree } from "../../files/tree.ts";
 import type { BuildPlan, Step } from "../plan.ts";
 import type { Owner } from "./ground.ts";
@@ -13,6 +15,29 @@ export interface PreparedPlan {
   readonly python?: PlannedPackages;
   /** What each source step copies, by the step's key. */
   readonly sources: ReadonlyMap<Step["key"], PreparedSource>;
+  /** Where the plan is made again when more is known, the lowest first. */
+  readonly boundaries: readonly Boundary[];
+  /** Why what lies above the last boundary could not be planned yet; it is `pending` in the plan. */
+  readonly pending?: LamellaError;
+  /** The plan, made again from a boundary on, with what is now known to lie there. */
+  readonly above: (boundary: Boundary, found: FoundOutline) => Promise<PreparedPlan>;
+}
+
+/** The highest of some steps that execute, above which files are placed. */
+export interface Boundary {
+  /** Key of that step. */
+  readonly step: Digest;
+  /** Index of the stage that it ends. */
+  readonly stage: number;
+  /** The outline that the plan above was made with; absent where that is only assumed. */
+  readonly found?: FoundOutline;
+}
+
+/** The outline of a stack of layers. */
+export interface FoundOutline {
+  /** Of the layers and the environment: two stacks with one key have one outline. */
+  readonly key: Digest;
+  readonly outline: Outline;
 }
 
 /** What a source step copies, and onto what. */

@@ -20,41 +20,38 @@ export interface PythonLayers {
   readonly groups: readonly Group[];
 }
 
-/**
- * The steps of the packages, bottom first, by the call that brought them. What packages own together comes with the last
- * call.
- */
-export function packageSteps(layers: PythonLayers): Map<number, Step[]> {
+/** The steps of a call's packages, bottom first: its groups, in their order. */
+export function callSteps(layers: PythonLayers, call: number): Step[] {
   const { packages, groups, target, compiler } = layers;
-  const steps = new Map<number, Step[]>();
-  const add = (call: number, step: Step): void => {
-    steps.set(call, [...(steps.get(call) ?? []), step]);
-  };
-  for (const group of groups) {
+  return groups.flatMap((group): Step[] => {
+    if (group.call !== call) return [];
     const members = group.packages;
     const installed = { target: targetKey(target), wheels: wheelKeys(members, packages) };
+    const common = { needs: "files", packages: members } as const;
     if (group.kind === "wheels") {
       const title = groupTitle(members, packages);
-      const key = stepKey("wheels", installed);
-      add(group.call, { kind: "wheels", key, needs: "files", title, packages: members });
-    } else if (compiler) {
-      const title = `bytecode of ${groupTitle(members, packages)}`;
-      const key = stepKey("bytecode", { ...installed, compiler: compilerKey(compiler) });
-      add(group.call, { kind: "bytecode", key, needs: "files", title, packages: members });
+      return [{ ...common, kind: "wheels", key: stepKey("wheels", installed), title }];
     }
-  }
-  if (packages.length > 1) {
-    const all = packages.map((_, at) => at);
-    const key = stepKey("overlaps", {
-      target: targetKey(target),
-      wheels: wheelKeys(all, packages),
-      ...(compiler ? { compiler: compilerKey(compiler) } : {}),
-    });
-    const title = "files of several packages";
-    const lastCall = Math.max(...groups.map(({ call }) => call));
-    add(lastCall, { kind: "overlaps", key, needs: "files", title, packages: all });
-  }
-  return steps;
+    if (!compiler) return [];
+    const key = stepKey("bytecode", { ...installed, compiler: compilerKey(compiler) });
+    const title = `bytecode of ${groupTitle(members, packages)}`;
+    return [{ ...common, kind: "bytecode", key, title }];
+  });
+}
+
+/** The step of what packages own together, above them all. `members` are all that are there, by index; in order. */
+export function overlapSteps(
+  { packages, target, compiler }: PythonLayers,
+  members: readonly number[],
+): Step[] {
+  if (members.length < 2) return [];
+  const key = stepKey("overlaps", {
+    target: targetKey(target),
+    wheels: wheelKeys(members, packages),
+    ...(compiler ? { compiler: compilerKey(compiler) } : {}),
+  });
+  const title = "files of several packages";
+  return [{ kind: "overlaps", key, needs: "files", title, packages: members }];
 }
 
 /** Removes what the base has of these packages in another version, below the wheels. Nothing when there is nothing. */

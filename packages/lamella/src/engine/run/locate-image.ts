@@ -1,20 +1,17 @@
 import type { Platform } from "../../image/platform.ts";
 import { parseReference, type Reference } from "../../image/reference.ts";
 import { type ImageConfig, imageLayers, parseImageConfig } from "../../oci/config.ts";
-import type { Descriptor, Layer } from "../../oci/descriptor.ts";
+import type { Descriptor } from "../../oci/descriptor.ts";
 import { selectPlatform } from "../../oci/index-document.ts";
 import { isIndex, type Manifest, parseImageManifest, parseManifest } from "../../oci/manifest.ts";
-import type { Repository } from "../../registry/repository.ts";
 import { annotation } from "../annotation.ts";
 import { findStoredImage } from "../export/stored-image.ts";
+import type { LocatedLayers } from "../fetch-layers.ts";
 import type { Session } from "../session.ts";
 
 /** An image that was found, and where those of its blobs are that the store lacks. */
-export interface LocatedImage {
+export interface LocatedImage extends LocatedLayers {
   readonly config: ImageConfig;
-  readonly layers: readonly Layer[];
-  /** Absent where nothing but the store is known to have them. */
-  readonly repository?: Repository;
 }
 
 /** Finds an image by name for a platform: in the local store, else in its registry. Raises the registry's errors. */

@@ -1,17 +1,23 @@
 import pLimit from "p-limit";
-import type { Layer } from "../../oci/descriptor.ts";
-import type { Repository } from "../../registry/repository.ts";
-import { BlobNotFoundError } from "../../store/error.ts";
-import type { Session } from "../session.ts";
-import { together } from "../together.ts";
-import type { LocatedImage } from "./locate-image.ts";
+import type { Layer } from "../oci/descriptor.ts";
+import type { Repository } from "../registry/repository.ts";
+import { BlobNotFoundError } from "../store/error.ts";
+import type { Session } from "./session.ts";
+import { together } from "./together.ts";
 
 /** Layers on their way here at once. */
 const downloads = 4;
 
-/** Brings an image's layers into the store. Raises BlobNotFoundError for one that is nowhere, and the registry's errors. */
+/** Layers, and where those are that the store lacks. */
+export interface LocatedLayers {
+  readonly layers: readonly Layer[];
+  /** Absent where nothing but the store is known to have them. */
+  readonly repository?: Repository | undefined;
+}
+
+/** Brings layers into the store. Raises BlobNotFoundError for one that is nowhere, and the registry's errors. */
 export async function fetchLayers(
-  { layers, repository }: LocatedImage,
+  { layers, repository }: LocatedLayers,
   session: Session,
 ): Promise<void> {
   const fetching = pLimit(downloads);

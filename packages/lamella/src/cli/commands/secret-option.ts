@@ -1,0 +1,10 @@
+import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
+
+/** Reads a value of `--secret`: `id=KEY,src=FILE` or `id=KEY,env=NAME`. */
+export function parseSecret(text: string): SecretSource {
+  const [, id, kind, place] = /^id=([^,]+),(src|env)=(.+)$/s.exec(text) ?? [];
+  if (id === undefined || place === undefined) {
+    throw new Error("It takes id=KEY,src=FILE or id=KEY,env=NAME");
+  }
+  return kind === "src" ? { id, src: place } : { id, env: place };
+}

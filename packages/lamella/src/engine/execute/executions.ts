@@ -1,0 +1,158 @@
+import { randomUUID } from "node:crypto";
+import type { Base } from "../../base/base.ts";
+import { StepFailedError } from "../../execution/error.ts";
+import { executeStep } from "../../execution/step.ts";
+import type { StepMount } from "../../execution/step-mount.ts";
+import type { Layer } from "../../oci/descriptor.ts";
+import { fetchLayers } from "../fetch-layers.ts";
+import type { RunningTask } from "../journal.ts";
+import { executionKey } from "../materialize/execution-key.ts";
+import type { MadeLayer } from "../materialize/layer-job.ts";
+import { findLayer, type StepOutcome, type Workshop } from "../materialize/make-step.ts";
+import { fetchOwnLayers } from "../materialize/own-layers.ts";
+import { recallStep, rememberStep, type StepResult } from "../materialize/remembered-step.ts";
+import type { ExecuteStep } from "../plan.ts";
+import { buildVariable } from "../resolve/apt-command.ts";
+import { machineIndexes } from "../resolve/machine-indexes.ts";
+import { type SecretValues, secretText } from "../secrets/find-secrets.ts";
+import type { Session } from "../session.ts";
+import { together } from "../together.ts";
+import { caBundlePath, type MachineSettings, machineSettings } from "./machine-settings.ts";
+import { stepFailure } from "./step-failure.ts";
+import { StepOutput } from "./step-output.ts";
+
+export interface ExecutionOptions {
+  readonly secrets: SecretValues;
+  /** Whether Debian packages are installed anew. */
+  readonly upgrade: boolean;
+}
+
+/** What a step's process gets from this machine and this build, beside what the plan says. */
+interface StepSettings {
+  readonly env: Readonly<Record<string, string>>;
+  readonly mounts: readonly StepMount[];
+}
+
+/** Executes the steps of one platform. What all of them need is fetched and found out for the first that must run. */
+export class Executions {
+  readonly #base: Base;
+  readonly #options: ExecutionOptions;
+  readonly #session: Session;
+  readonly #build = randomUUID();
+  #machine: Promise<MachineSettings> | undefined;
+
+  constructor(base: Base, options: ExecutionOptions, session: Session) {
+    this.#base = base;
+    this.#options = options;
+    this.#session = session;
+  }
+
+  /**
+   * The result of a step above these: remembered for that very chain of layers, if its blob is anywhere; else the command
+   * is run. Raises CommandFailedError, AptPackageNotFoundError, NoAptError, and what `executeStep` raises.
+   */
+  async make(
+    step: ExecuteStep,
+    below: readonly StepOutcome[],
+    workshop: Workshop,
+  ): Promise<StepOutcome> {
+    const { store, journal, signal } = this.#session;
+    signal.throwIfAborted();
+    const key = executionKey(step, [
+      ...this.#base.config.rootfs.diff_ids,
+      ...below.flatMap(({ layer }) => layer?.diffId ?? []),
+    ]);
+    const isWanted = !(this.#options.upgrade && step.purpose === "apt");
+    const recalled = isWanted ? await recallStep(store, key) : undefined;
+    const found = recalled && (await findLayer(recalled, workshop));
+    const about = { platform: this.#base.platform };
+    if (found) {
+      if (found.layer) journal.start("layer", step.title, about).finish("cached");
+      return { ...found, source: "cached" };
+    }
+    const { layers, repository } = this.#base;
+    const [, own, settings] = await together(this.#session, [
+      fetchLayers({ layers, repository }, this.#session),
+      fetchOwnLayers(below, workshop),
+      this.#settings(step),
+    ]);
+    const layer = await journal.task(
+      "execute",
+      step.title,
+      (task) => this.#run(step, [...layers, ...own], settings, task),
+      about,
+    );
+    const result: StepResult = layer ? { layer } : {};
+    await rememberStep(store, key, result);
+    return { ...result, source: "built" };
+  }
+
+  async #run(
+    step: ExecuteStep,
+    layers: readonly Layer[],
+    { env, mounts }: StepSettings,
+    task: RunningTask,
+  ): Promise<MadeLayer | undefined> {
+    const { store, journal, signal } = this.#session;
+    const output = new StepOutput(journal.redactor, (stream, line) => task.output(stream, line));
+    try {
+      const layer = await executeStep({
+        layers,
+        process: { args: step.command, env, user: "0", workdir: step.workdir },
+        mounts,
+        store,
+        signal,
+        onOutput: (stream, bytes) => output.write(stream, bytes),
+      });
+      output.end();
+      if (!layer) return undefined;
+      const { digest, diffId, size } = layer;
+      task.finish("done", { bytes: size });
+      return { digest, diffId, size };
+    } catch (error) {
+      output.end();
+      throw error instanceof StepFailedError ? stepFailure(step, error, output.lines) : error;
+    }
+  }
+
+  async #settings(step: ExecuteStep): Promise<StepSettings> {
+    this.#machine ??= this.#findMachine();
+    const { variables, caBundle } = await this.#machine;
+    const secrets = step.secrets.map((secret) => ({ ...secret, value: this.#secret(secret.id) }));
+    return {
+      env: {
+        ...variables,
+        ...step.env,
+        ...(step.purpose === "apt" ? { [buildVariable]: this.#build } : {}),
+        ...Object.fromEntries(
+          secrets.flatMap(({ id, variable, value }) =>
+            variable === undefined ? [] : [[variable, secretText(value, id)]],
+          ),
+        ),
+      },
+      mounts: [
+        ...step.caches.map(({ id, path }): StepMount => {
+          return { kind: "cache", id, destination: path, sharing: "locked" };
+        }),
+        ...secrets.flatMap(({ path, value }): StepMount[] =>
+          path === undefined ? [] : [{ kind: "secret", destination: path, value }],
+        ),
+        ...(caBundle === undefined
+          ? []
+          : [{ kind: "bind", source: caBundle, destination: caBundlePath } as const]),
+      ],
+    };
+  }
+
+  async #findMachine(): Promise<MachineSettings> {
+    const settings = await machineSettings(this.#session.env, await machineIndexes(this.#session));
+    for (const secret of settings.secrets) this.#session.journal.redactor.add(secret);
+    return settings;
+  }
+
+  #secret(id: string): Uint8Array {
+    const value = this.#options.secrets.get(id);
+    if (!value) throw new Error(`No value for the secret ${id}.`);
+    return value;
+  }
+}
