@@ -82,7 +82,7 @@ async function push(manifest: object, document: Uint8Array): Promise<string> {
 
 /** Pushes the honest cache with its records changed. */
 function pushRecords(change: (record: CacheRecord) => object): Promise<string> {
-  return push({}, gzipSync(JSON.stringify({ version: 1, records: honest.records.map(change) })));
+  return push({}, packed({ version: 1, records: honest.records.map(change) }));
 }
 
 /** The image, built by a machine that knows nothing but a cache. */
@@ -99,27 +99,27 @@ test("an honest cache is believed, so that the rest of this means something", as
   expect(warnings).toEqual([]);
 });
 
-function document(json: unknown): Uint8Array {
+function packed(json: unknown): Uint8Array {
   return gzipSync(JSON.stringify(json));
 }
 
 describe("a cache that cannot be read is a warning, and no more:", () => {
   test.each<readonly [string, object, () => Uint8Array]>([
     ["no gzip", {}, () => Buffer.from("{}")],
-    ["cut off", {}, () => document({ version: 1, records: [] }).subarray(0, -9)],
-    ["no document", {}, () => document({ records: "many" })],
-    ["of a later version", {}, () => document({ version: 2, records: [] })],
+    ["cut off", {}, () => packed({ version: 1, records: [] }).subarray(0, -9)],
+    ["no document", {}, () => packed({ records: "many" })],
+    ["of a later version", {}, () => packed({ version: 2, records: [] })],
     ["a bomb", {}, () => gzipSync(Buffer.alloc(64 * 1024 * 1024))],
     [
       "an artifact of a later version",
       { artifactType: "application/vnd.lamella.cache.v2" },
-      () => document({}),
+      () => packed({}),
     ],
-    ["another artifact", { artifactType: "application/vnd.example" }, () => document({})],
+    ["another artifact", { artifactType: "application/vnd.example" }, () => packed({})],
     [
       "with a layer of no kind that we know",
       { layers: [] },
-      () => document({ version: 1, records: [1] }),
+      () => packed({ version: 1, records: [1] }),
     ],
   ])("%s", async (_, manifest, bytes) => {
     const { result, warnings } = await buildWith(await push(manifest, bytes()));
@@ -194,7 +194,7 @@ describe("a record that does not fit means work:", () => {
       value: honest.manifest.config,
     };
     const records = [record, ...honest.records];
-    const cache = await push({}, gzipSync(JSON.stringify({ version: 1, records })));
+    const cache = await push({}, packed({ version: 1, records }));
 
     const { result, warnings } = await buildWith(cache);
 
