@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { LamellaError } from "../../error.ts";
 import { DefinitionFileError, type SourcePosition } from "../error.ts";
+import { meantMethod } from "./meant-method.ts";
 import type { MissingModule, ModuleRecord } from "./module-hooks.ts";
 import { isOwnFile } from "./own-modules.ts";
 
@@ -187,7 +188,9 @@ function thrownError(error: Error, where: SourcePosition, reader: Reader): Defin
     });
   }
   const message = `${at(where, reader)} threw ${error.name}: ${sentence(error.message)}`;
-  return new DefinitionFileError(where, message, ownError, { cause: error });
+  const method = error instanceof TypeError ? meantMethod(error.message) : undefined;
+  const hint = method === undefined ? ownError : `Did you mean ${method}? ${ownError}`;
+  return new DefinitionFileError(where, message, hint, { cause: error });
 }
 
 function toPath(name: string): string {
