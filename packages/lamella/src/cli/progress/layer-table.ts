@@ -1,4 +1,4 @@
-import type { LayerReport, PlatformResult } from "../../engine/result.ts";
+import type { BuildResult, LayerReport, PlatformResult } from "../../engine/result.ts";
 import {
   fitLine,
   type Line,
@@ -20,34 +20,47 @@ interface Row {
   readonly worked: boolean;
 }
 
-const deliveryWord: Readonly<Record<LayerReport["delivery"], string>> = {
-  uploaded: "uploaded",
-  mounted: "mounted",
-  exists: "there already",
-  kept: "",
-};
+function deliveryWord(delivery: LayerReport["delivery"], target: BuildResult["target"]): string {
+  switch (delivery) {
+    case "uploaded":
+      return target === "layout" ? "written" : "uploaded";
+    case "mounted":
+      return "mounted";
+    case "exists":
+      return "there already";
+    case "kept":
+      return "";
+  }
+}
 
 /** The layers of one platform, top of the list first on disk: the base's in one row, each of ours in its own. */
-export function layerTable({ layers }: PlatformResult, columns: number): readonly Line[] {
+export function layerTable(
+  { layers }: PlatformResult,
+  target: BuildResult["target"],
+  columns: number,
+): readonly Line[] {
   const base = layers.filter(({ source }) => source === "base");
   const ours = layers.filter(({ source }) => source !== "base");
-  const rows = [...(base.length > 0 ? [baseRow(base)] : []), ...ours.map(toRow)];
+  const rows = [
+    ...(base.length > 0 ? [baseRow(base, target)] : []),
+    ...ours.map((layer) => toRow(layer, target)),
+  ];
   const sum = layers.reduce((bytes, { size }) => bytes + size, 0);
   return lines(rows, { layers: layers.length, bytes: sum }, columns);
 }
 
-function toRow({ title, size, source, delivery }: LayerReport): Row {
+function toRow({ title, size, source, delivery }: LayerReport, target: BuildResult["target"]): Row {
   return {
     title: printable(title),
     size,
     source,
-    delivery: deliveryWord[delivery],
+    delivery: deliveryWord(delivery, target),
     worked: source === "built" || delivery === "uploaded",
   };
 }
 
-function baseRow(layers: readonly LayerReport[]): Row {
-  const deliveries = new Set(layers.map(({ delivery }) => deliveryWord[delivery]));
+function baseRow(layers: readonly LayerReport[], target: BuildResult["target"]): Row {
+  const deliveries = new Set(layers.map(({ delivery }) => deliveryWord(delivery, target)));
   return {
     title: `base, ${count(layers.length, "layer")}`,
     size: layers.reduce((bytes, { size }) => bytes + size, 0),

@@ -20,7 +20,7 @@ export function resultLines(result: BuildResult, columns: number): readonly Line
       ...(result.platforms.length > 1
         ? [[span(platform.platform, "bold"), span(`  ${platform.digest}`, "dim")]]
         : []),
-      ...layerTable(platform, columns),
+      ...layerTable(platform, result.target, columns),
     ]),
     blank,
     [span(closingWords(result))],
