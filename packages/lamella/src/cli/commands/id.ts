@@ -9,7 +9,7 @@ export const id: Command<CliContext> = buildCommand({
     brief: "Print an image's identifier and name",
     customUsage: ["FILE[#NAME]"],
     fullDescription: teach(
-      "Prints the identifier (a hash of the whole definition, files included) and the name of each image,\nseparated by a tab. Nothing is built, and no network is needed.",
+      "Prints the identifier (a hash of the whole definition, files included) and the name of each image,\nseparated by a tab; then the export that it is, unless that is the default one.\nNothing is built, and no network is needed.",
       [
         ["lamella id image.ts", "Identifier and name"],
         ["lamella id image.ts | cut -f2", "Only the name, for example to deploy it"],
