@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { systemWords } from "../files/system-words.ts";
 import { ConfigFileUnreadableError } from "./error.ts";
 
 /** How one registry is reached. The key in {@link Config.registries} is its host as image references have it. */
@@ -137,7 +138,7 @@ async function readConfigText(file: string, named: boolean): Promise<string | un
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (!named && (code === "ENOENT" || code === "ENOTDIR")) return undefined;
     throw new ConfigFileUnreadableError(
-      `Cannot read the configuration file ${file}: ${error instanceof Error ? error.message : String(error)}.`,
+      `Cannot read the configuration file ${file}: ${systemWords(error)}.`,
       named
         ? "Name a file that exists, or leave --config away to use ./config.yaml."
         : "Make the file readable, or move it away.",
