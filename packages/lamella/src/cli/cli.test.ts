@@ -9,6 +9,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 const bin = join(import.meta.dirname, "bin.ts");
 let folder: string;
 
+/** Two exports `a` and `b`, by the names of their images. */
+const two = (a: string, b: string) =>
+  ["a", "b"].map((name, index) => {
+    const options = JSON.stringify({ name: [a, b][index] });
+    return `export const ${name} = Image.fromBase("debian:12", ${options}).withEnvVars({ A: "${name}" });`;
+  });
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lamella-cli-"));
   await chmod(folder, 0o755);
@@ -16,6 +23,12 @@ beforeAll(async () => {
   await writeFile(
     join(folder, "image.ts"),
     `${image}export default Image.fromBase("debian:12", { registry: "localhost:5000", name: "iris" });`,
+  );
+  await writeFile(join(folder, "two.ts"), [image, ...two("local-a", "local-b")].join("\n"));
+  await writeFile(join(folder, "twins.ts"), [image, ...two("twin", "twin")].join("\n"));
+  await writeFile(
+    join(folder, "typo.ts"),
+    `${image}export default Image.fromBase("debian:12", { name: "n" }).withPipPackage("six");`,
   );
   await writeFile(join(folder, "throws.ts"), `${image}throw new Error("boom");`);
   await writeFile(join(folder, "forever.ts"), "await new Promise(() => {});");
@@ -73,6 +86,35 @@ test("lamella id prints identifier and name", async () => {
   expect(code).toBe(0);
 });
 
+test("lamella id says which export is which, when there are several", async () => {
+  const { stdout } = await lamella(["id", "two.ts"]);
+  expect(stdout).toMatch(/^[0-9a-f]{64}\tlocal-a:\w+\ta\n[0-9a-f]{64}\tlocal-b:\w+\tb\n$/);
+});
+
+test("a configuration file that is not there is said in words", async () => {
+  const { stderr, code } = await lamella(["id", "image.ts", "--config", "no.yaml"]);
+  expect(stderr).toMatch(
+    /^error: Cannot read the configuration file .*no\.yaml: it is not there\.$/m,
+  );
+  expect(stderr).not.toMatch(/ENOENT/);
+  expect(code).toBe(1);
+});
+
+test("two images that would have one tag are refused before anything is built", async () => {
+  const { stderr, code } = await lamella(["build", "twins.ts", "--tag", "latest"]);
+  expect(stderr).toMatch(/^error: twins\.ts#a and twins\.ts#b .* both would be twin:latest\.$/m);
+  expect(stderr).toMatch(/Nothing was built\./);
+  expect(code).toBe(1);
+});
+
+test("a mistyped method is told from the one that was meant", async () => {
+  const { stderr } = await lamella(["id", "typo.ts"]);
+  expect(stderr).toMatch(
+    /^error: typo\.ts:2:\d+ threw TypeError: .*withPipPackage is not a function/,
+  );
+  expect(stderr).toMatch(/Did you mean withPipPackages\?/);
+});
+
 test("--version is the package's", async () => {
   const { version } = JSON.parse(
     await readFile(join(import.meta.dirname, "../../package.json"), "utf8"),
@@ -112,7 +154,7 @@ test.runIf(process.geteuid?.() === 0)(
 );
 
 test.each([
-  ["missing/built.json", /no such file/],
+  ["missing/built.json", /: the folder .*\/missing: it is not there\.$/m],
   [".", /it is a folder/],
 ])("a metadata file %s is refused before anything is built", async (path, why) => {
   const { code, stdout, stderr } = await lamella(["build", "image.ts", "--metadata-file", path]);

@@ -30,6 +30,16 @@ export class DefinitionFileError extends LamellaError {
   }
 }
 
+/** What failed for an image of a definition file, in words that name the image; the code is that of its cause. */
+export class NamedImageError extends LamellaError {
+  readonly code: string;
+
+  constructor(message: string, hint: string, cause: LamellaError) {
+    super(message, hint, { cause });
+    this.code = cause.code;
+  }
+}
+
 /** A definition file without the image that was asked for. */
 export class NoImageError extends LamellaError {
   readonly code = "definition-no-image";
@@ -38,6 +48,11 @@ export class NoImageError extends LamellaError {
 /** The command needs one image, and the definition file has several. */
 export class SeveralImagesError extends LamellaError {
   readonly code = "definition-several-images";
+}
+
+/** Two images of a definition file would have one name, of which only the last would be left. */
+export class SharedTagError extends LamellaError {
+  readonly code = "tag-shared";
 }
 
 /** The command line is wrong: nothing was tried. */

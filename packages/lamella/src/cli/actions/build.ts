@@ -1,17 +1,16 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { BuildOptions } from "../../builders/builder.ts";
 import { build } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
 import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
-import { replaceFile } from "../../files/replace-file.ts";
 import type { Image } from "../../image/image.ts";
 import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
-import type { ExportedImage } from "../definition/exported-images.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
-import { MetadataFileError, UsageError } from "../error.ts";
+import { inNameOf, namedEvent, shownImage } from "../definition/named-image.ts";
+import { checkTags } from "../definition/shared-tags.ts";
+import { UsageError } from "../error.ts";
+import { checkMetadataFile, failedImage, type Metadata, writeMetadata } from "../metadata-file.ts";
 import { chooseRenderer, type ProgressMode } from "../progress/choose-renderer.ts";
 import { loadSettings } from "./settings.ts";
 
@@ -32,7 +31,7 @@ export async function buildAction(
   flags: BuildFlags,
   file: string,
 ): Promise<void> {
-  checkTogether(flags);
+  checkTogether(flags, file);
   const definition = await parseDefinitionArgument(file, this.cwd);
   const metadataFile =
     flags.metadataFile === undefined ? undefined : resolve(this.cwd, flags.metadataFile);
@@ -40,17 +39,24 @@ export async function buildAction(
   const config = await loadSettings(this, flags.config);
   const images = await loadDefinition(definition, this);
   const options = { ...buildOptions(flags, this.cwd), config, signal: this.signal };
-  const built: BuiltImage[] = [];
-  for (const exported of images) {
-    built.push({ export: exported.name, ...(await buildShown(exported, options, flags, this)) });
+  checkTags(images, options, definition.shown);
+  const built: Metadata["images"][number][] = [];
+  for (const { name, image } of images) {
+    const shown = shownImage(definition, { name });
+    try {
+      const result = await inNameOf(shown, () => buildShown(image, options, shown, flags, this));
+      built.push({ export: name, ...result });
+    } catch (error) {
+      const metadata = { images: built, failed: failedImage(name, error) };
+      // The build's own failure is the one to tell, whatever comes of the file.
+      if (metadataFile !== undefined) await writeMetadata(metadataFile, metadata).catch(() => {});
+      throw error;
+    }
   }
-  if (metadataFile !== undefined) await writeMetadata(metadataFile, built);
+  if (metadataFile !== undefined) await writeMetadata(metadataFile, { images: built });
 }
 
-/** An entry of the metadata file. */
-type BuiltImage = BuildResult & { readonly export: string };
-
-function checkTogether({ output, push, locked, upgrade }: BuildFlags): void {
+function checkTogether({ output, push, locked, upgrade }: BuildFlags, file: string): void {
   if (output && push) {
     throw new UsageError(
       "--output and --push exclude each other.",
@@ -60,7 +66,7 @@ function checkTogether({ output, push, locked, upgrade }: BuildFlags): void {
   if (locked && upgrade) {
     throw new UsageError(
       "--locked and --upgrade exclude each other.",
-      "To lock newer packages: lamella lock FILE --upgrade",
+      `To lock newer packages: lamella lock ${file} --upgrade`,
     );
   }
 }
@@ -83,8 +89,9 @@ function inFolder(source: SecretSource, cwd: string): SecretSource {
 }
 
 async function buildShown(
-  { image }: ExportedImage,
+  image: Image,
   options: BuildOptions,
+  shown: string,
   { progress }: BuildFlags,
   { process, env, signal }: CliContext,
 ): Promise<BuildResult> {
@@ -95,7 +102,7 @@ async function buildShown(
     staysLocal: staysLocal(image, options),
   });
   const building = build(image, options);
-  for await (const event of building) renderer.event(event);
+  for await (const event of building) renderer.event(namedEvent(event, shown));
   try {
     return await building;
   } catch (error) {
@@ -108,31 +115,4 @@ async function buildShown(
 /** Whether nothing says where to, beside the local store. */
 function staysLocal({ registry }: Image, { output, config }: BuildOptions): boolean {
   return (output ?? registry ?? config?.defaultRegistry) === undefined;
-}
-
-/** Whether the file can be written, asked before a build that takes long and pushes. */
-async function checkMetadataFile(path: string): Promise<void> {
-  const hint = "Nothing was built. Name a file in a folder that exists and can be written.";
-  try {
-    await access(dirname(path), constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw metadataFileError(path, error, hint);
-  }
-  const there = await stat(path).catch(() => undefined);
-  if (there?.isDirectory()) throw metadataFileError(path, new Error("it is a folder"), hint);
-}
-
-/** Writes what was built; the file is there whole or not at all. */
-async function writeMetadata(path: string, images: readonly BuiltImage[]): Promise<void> {
-  try {
-    await replaceFile(path, `${JSON.stringify({ images }, undefined, 2)}\n`);
-  } catch (error) {
-    const hint = "The images are built. Name a file in a folder that exists and can be written.";
-    throw metadataFileError(path, error, hint);
-  }
-}
-
-function metadataFileError(path: string, cause: unknown, hint: string): MetadataFileError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new MetadataFileError(`Cannot write the metadata file ${path}: ${why}.`, hint, { cause });
 }

@@ -3,6 +3,7 @@ import { lock } from "../../builders/index.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { inNameOf, shownImage } from "../definition/named-image.ts";
 import { count } from "../terminal/quantity.ts";
 import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
@@ -26,7 +27,10 @@ export async function lockAction(this: CliContext, flags: LockFlags, file: strin
       ...(upgrade && { upgrade }),
       ...(force && { force }),
     };
-    const written = await showTasks(this, (emit) => lock(image, { ...options, emit }));
+    const shown = shownImage(definition, { name });
+    const written = await inNameOf(shown, () =>
+      showTasks(this, shown, (emit) => lock(image, { ...options, emit })),
+    );
     const packages = Math.max(...written.plans.map((plan) => plan.packages.length));
     const state = written.changed ? "written" : "unchanged";
     const path = relative(this.cwd, written.path);

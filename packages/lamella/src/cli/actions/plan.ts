@@ -5,6 +5,7 @@ import { imageUri, withDefaultRegistry } from "../../image/uri.ts";
 import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { inNameOf, shownImage } from "../definition/named-image.ts";
 import { planLines } from "../plan/plan-lines.ts";
 import { rememberedSteps } from "../plan/remembered-steps.ts";
 import { paintLine } from "../terminal/line.ts";
@@ -24,8 +25,11 @@ export async function planAction(this: CliContext, flags: PlanFlags, file: strin
   const options = { ...planningOptions(flags), config, signal };
   const plans: BuildPlan[] = [];
   const paint = painter(wantsColor(process.stdout, env));
-  for (const { image } of await loadDefinition(definition, this)) {
-    const ofImage = await showTasks(this, (emit) => plan(image, { ...options, emit }));
+  for (const { name, image } of await loadDefinition(definition, this)) {
+    const shown = shownImage(definition, { name });
+    const ofImage = await inNameOf(shown, () =>
+      showTasks(this, shown, (emit) => plan(image, { ...options, emit })),
+    );
     plans.push(...ofImage);
     if (flags.json) continue;
     const settled = withDefaultRegistry(image.definition, config.defaultRegistry);

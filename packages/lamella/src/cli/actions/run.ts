@@ -15,6 +15,7 @@ import { RegistryNotFoundError } from "../../registry/error.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { inNameOf, shownImage } from "../definition/named-image.ts";
 import { ImageNotFoundError, SeveralImagesError } from "../error.ts";
 import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
@@ -40,15 +41,17 @@ export async function runAction(
   let show: ((event: BuildEvent) => void) | undefined;
   const journal = new Journal((event) => show?.(event));
   await using session = await openSession(config, env, journal, signal);
-  const image = await showTasks(this, async (emit) => {
-    show = emit;
-    const located = await locate(wanted, session);
-    await fetchLayers(located, session);
-    await journal.task("layer", "unpacking", () =>
-      unpackSnapshots(located.layers, session.store, { signal }),
-    );
-    return located;
-  });
+  const prepare = () =>
+    showTasks(this, wanted.definition, async (emit) => {
+      show = emit;
+      const located = await locate(wanted, session);
+      await fetchLayers(located, session);
+      await journal.task("layer", "unpacking", () =>
+        unpackSnapshots(located.layers, session.store, { signal }),
+      );
+      return located;
+    });
+  const image = await (wanted.definition ? inNameOf(wanted.definition, prepare) : prepare());
   // From here on Ctrl-C is the command's business.
   using _ = interruptions.handOver();
   const code = await runImage({
@@ -66,6 +69,8 @@ export async function runAction(
 interface RunTarget {
   readonly uri: string;
   readonly local: boolean;
+  /** The definition, as the command line names it; absent for a reference. */
+  readonly definition?: string;
 }
 
 /** A definition file if there is one of that name, else a reference. */
@@ -92,7 +97,11 @@ async function findTarget(
   // An image that is nothing but its base goes by the name of that, wherever it is.
   const definition = withDefaultRegistry(image.definition, defaultRegistry);
   const local = definition.registry === undefined && !isItsBase(definition);
-  return { uri: imageUri(definition, () => image.identifier), local };
+  return {
+    uri: imageUri(definition, () => image.identifier),
+    local,
+    definition: shownImage(file, first),
+  };
 }
 
 /** Not the name of a script, nor a path: no definition file was meant, if none is there. */

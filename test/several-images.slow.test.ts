@@ -1,0 +1,50 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
+import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
+import { lamella } from "../packages/lamella/testing/lamella.ts";
+import { createProject, type Project } from "./project.ts";
+
+// A file that exports several images, as its user has it.
+
+let registry: RunningRegistry;
+beforeAll(async () => {
+  registry = await startMirror();
+});
+afterAll(() => registry?.[Symbol.asyncDispose]());
+
+/** A project whose `image.ts` exports the images: options and calls by name. */
+function project(
+  images: Readonly<Record<string, readonly [base: string, name: string, ...calls: string[]]>>,
+): Promise<Project> {
+  const exports = Object.entries(images).map(([name, [base, repository, ...calls]]) => {
+    const options = JSON.stringify({ registry: registry.host, name: repository });
+    const image = [`Image.fromBase("${base}", ${options})`, ...calls].join(".");
+    return `export const ${name} = ${image};`;
+  });
+  const definition = ['import { Image } from "lamella";', ...exports, ""].join("\n");
+  return createProject({ mirror: registry.host, wheels: "wheels", definition });
+}
+
+const python = "python:3.11-slim-bookworm";
+
+function run({ folder, store }: Project, ...args: string[]) {
+  return lamella(args, { cwd: folder, env: { LAMELLA_HOME: store } });
+}
+
+test("when the second fails, the metadata file has the first and says what failed", async () => {
+  await using images = await project({
+    a: [python, "first", 'withEnvVars({ A: "1" })'],
+    b: [`${registry.host}/absent:1`, "second", 'withEnvVars({ A: "1" })'],
+    c: [python, "third", 'withEnvVars({ A: "1" })'],
+  });
+  const { code } = await run(images, "build", "image.ts", "--metadata-file", "built.json");
+  expect(code).toBe(1);
+  const metadata = JSON.parse(await readFile(join(images.folder, "built.json"), "utf8"));
+  expect(metadata).toMatchObject({
+    images: [{ export: "a", uri: expect.stringContaining("/first:") }],
+    failed: { export: "b", message: expect.stringContaining("absent") },
+  });
+  expect(metadata.images).toHaveLength(1);
+});
