@@ -1,11 +1,13 @@
 import { availableParallelism } from "node:os";
 import type { Digest } from "../files/digest.ts";
+import { parseReference } from "../image/reference.ts";
 import { isItsBase } from "../image/uri.ts";
 import { assemble } from "./assemble.ts";
 import { checkCacheDestination, exportCache } from "./cache/export-cache.ts";
 import { TagTakenError } from "./error.ts";
 import { Executions } from "./execute/executions.ts";
-import { type ExistingImage, rootDocument, type Target } from "./export/target.ts";
+import { keepSeenImage } from "./export/stored-image.ts";
+import { allDocuments, type ExistingImage, rootDocument, type Target } from "./export/target.ts";
 import type { ImageRequest } from "./image-request.ts";
 import type { Journal } from "./journal.ts";
 import { LayerPool } from "./materialize/layer-pool.ts";
@@ -130,6 +132,13 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   await journal.task("publish", request.tags.join(", "), () =>
     target.publish(documents, request.tags),
   );
+  if (target.kind === "registry") {
+    // It can then be run while the registry does not answer.
+    await keepSeenImage(store, parseReference(request.uri), {
+      root: root.descriptor,
+      contents: allDocuments(documents).map(({ bytes }) => bytes),
+    });
+  }
   const delivered = platforms.flatMap(({ layers }) => layers);
   await exportCache(delivered, target, session);
   return {

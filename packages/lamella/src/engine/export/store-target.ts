@@ -7,10 +7,10 @@ import type { LayerDelivery } from "../result.ts";
 import { existingImage } from "./existing-image.ts";
 import { findStoredImage, nameStoredImage } from "./stored-image.ts";
 import {
+  allDocuments,
   type BlobSource,
   type ExistingImage,
   type ImageDocuments,
-  innerManifests,
   rootDocument,
   type Target,
 } from "./target.ts";
@@ -66,7 +66,7 @@ export class StoreTarget implements Target {
 
   async publish(documents: ImageDocuments, tags: readonly string[]): Promise<void> {
     const root = rootDocument(documents);
-    for (const { bytes } of [...documents.configs, ...innerManifests(documents), root]) {
+    for (const { bytes } of allDocuments(documents)) {
       await this.#store.blobs.put(bytes);
     }
     for (const tag of tags) {

@@ -33,6 +33,11 @@ export function innerManifests({ index, manifests }: ImageDocuments): readonly D
   return index ? manifests : [];
 }
 
+/** In the order in which they may be published: what a document names comes before it. */
+export function allDocuments(documents: ImageDocuments): readonly Document[] {
+  return [...documents.configs, ...innerManifests(documents), rootDocument(documents)];
+}
+
 /** What a tag refers to. */
 export interface ExistingImage {
   readonly digest: Digest;

@@ -4,8 +4,10 @@ import { type ImageConfig, imageLayers, parseImageConfig } from "../../oci/confi
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { selectPlatform } from "../../oci/index-document.ts";
 import { isIndex, type Manifest, parseImageManifest, parseManifest } from "../../oci/manifest.ts";
+import { RegistryUnavailableError, RegistryUnreachableError } from "../../registry/error.ts";
+import { BlobNotFoundError } from "../../store/error.ts";
 import { annotation } from "../annotation.ts";
-import { findStoredImage } from "../export/stored-image.ts";
+import { findSeenImage, findStoredImage, keepSeenImage } from "../export/stored-image.ts";
 import type { LocatedLayers } from "../fetch-layers.ts";
 import type { Session } from "../session.ts";
 
@@ -14,42 +16,92 @@ export interface LocatedImage extends LocatedLayers {
   readonly config: ImageConfig;
 }
 
-/** Finds an image by name for a platform: in the local store, else in its registry. Raises the registry's errors. */
+/**
+ * Finds an image by name for a platform: in the local store if it was built there, else in its registry. Where that cannot
+ * be reached, the name means what it did when it was last seen, and that is said. Raises the registry's errors.
+ */
 export async function locateImage(
   uri: string,
   platform: Platform,
   session: Session,
 ): Promise<LocatedImage> {
   const stored = await findStoredImage(session.store, uri);
-  if (stored && (await session.store.blobs.has(stored.digest)) !== undefined) {
-    const read = (descriptor: Descriptor) => readBlob(descriptor, session);
-    const manifest = await platformManifest(await read(stored), platform, read);
-    const config = parseImageConfig(await read(manifest.config));
+  const built = stored && (await locateInStore(stored, platform, session));
+  if (built) {
+    const { manifest, ...image } = built;
     const baseName = manifest.annotations?.[annotation.baseName];
-    return {
-      config,
-      layers: imageLayers(manifest, config),
-      ...(baseName === undefined
-        ? {}
-        : { repository: session.client.repository(parseReference(baseName)) }),
-    };
+    if (baseName === undefined) return image;
+    return { ...image, repository: session.client.repository(parseReference(baseName)) };
   }
-  return locateInRegistry(parseReference(uri), platform, session);
+  const reference = parseReference(uri);
+  // A digest never comes to mean anything else.
+  if (reference.digest !== undefined) {
+    const seen = await locateSeen(reference, platform, session);
+    if (seen) return seen;
+  }
+  return locateInRegistry(reference, platform, session).catch(async (error: unknown) => {
+    if (!(error instanceof RegistryUnreachableError || error instanceof RegistryUnavailableError)) {
+      throw error;
+    }
+    const seen = await locateSeen(reference, platform, session);
+    if (!seen) throw error;
+    session.journal.warn(
+      "registry-unreachable",
+      `${error.registry} does not answer: ${uri} is taken as it was when it was last seen.`,
+    );
+    return seen;
+  });
+}
+
+async function locateSeen(
+  reference: Reference,
+  platform: Platform,
+  session: Session,
+): Promise<LocatedImage | undefined> {
+  const root = await findSeenImage(session.store, reference);
+  const image = root && (await locateInStore(root, platform, session));
+  return image && { ...image, repository: session.client.repository(reference) };
+}
+
+/** Nothing is given where the store lacks one of the documents. */
+async function locateInStore(
+  root: Descriptor,
+  platform: Platform,
+  { store }: Session,
+): Promise<(LocatedImage & { readonly manifest: Manifest }) | undefined> {
+  const read = async ({ digest }: Descriptor): Promise<Uint8Array> =>
+    Buffer.concat(await Array.fromAsync(store.blobs.read(digest)));
+  try {
+    const manifest = await platformManifest(await read(root), platform, read);
+    const config = parseImageConfig(await read(manifest.config));
+    return { config, layers: imageLayers(manifest, config), manifest };
+  } catch (error) {
+    if (error instanceof BlobNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 async function locateInRegistry(
   reference: Reference,
   platform: Platform,
-  { client, signal }: Session,
+  { client, store, signal }: Session,
 ): Promise<LocatedImage> {
   const repository = client.repository(reference);
   const named = reference.digest ?? reference.tag ?? "latest";
-  const { bytes } = await repository.manifest(named, { signal });
-  const manifest = await platformManifest(bytes, platform, async ({ digest }) => {
-    return (await repository.manifest(digest, { signal })).bytes;
+  const root = await repository.manifest(named, { signal });
+  const documents = [root.bytes];
+  const manifest = await platformManifest(root.bytes, platform, async ({ digest }) => {
+    const { bytes } = await repository.manifest(digest, { signal });
+    documents.push(bytes);
+    return bytes;
   });
   const chunks = await Array.fromAsync(repository.blob(manifest.config, { signal }));
-  const config = parseImageConfig(Buffer.concat(chunks));
+  const configBytes = Buffer.concat(chunks);
+  const config = parseImageConfig(configBytes);
+  await keepSeenImage(store, reference, {
+    root: root.descriptor,
+    contents: [...documents, configBytes],
+  });
   return { config, layers: imageLayers(manifest, config), repository };
 }
 
@@ -61,8 +113,4 @@ async function platformManifest(
   const document = parseManifest(bytes);
   if (!isIndex(document)) return document;
   return parseImageManifest(await read(selectPlatform(document, platform)));
-}
-
-async function readBlob({ digest }: Descriptor, { store }: Session): Promise<Uint8Array> {
-  return Buffer.concat(await Array.fromAsync(store.blobs.read(digest)));
 }
