@@ -8,8 +8,8 @@ import type { Step } from "./plan.ts";
  */
 const recipes = {
   wheels: "1",
-  bytecode: "2",
-  overlaps: "2",
+  bytecode: "3",
+  overlaps: "3",
   inline: "1",
   source: "2",
   execute: "1",

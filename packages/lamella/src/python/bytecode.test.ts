@@ -108,6 +108,28 @@ describe("bytecode", () => {
     expect(beside).toEqual(alone);
   });
 
+  it("is the same by a Python whose own library has no bytecode", async () => {
+    const executable = join(folder, "python-without-cache");
+    const empty = join(folder, "no-cache");
+    await writeFile(
+      executable,
+      `#!/bin/sh\nPYTHONPYCACHEPREFIX=${empty} exec ${compiler.executable} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const characters = Array.from({ length: 95 }, (_, at) => String.fromCharCode(32 + at));
+    const path = await writeWheel(folder, {
+      name: "characters",
+      files: { "characters.py": `ALL = ${JSON.stringify(characters)}\nimport os as o\n` },
+    });
+    const [cached, uncached] = await Promise.all(
+      [compiler, { ...compiler, executable }].map((by) =>
+        Array.fromAsync(compiled(path, { workers: 1 }, by)),
+      ),
+    );
+    expect(cached).toHaveLength(1);
+    expect(uncached).toEqual(cached);
+  });
+
   it("is of what lies among the packages and ends in .py, but for suites of tests", async () => {
     const entries = await compile({
       files: {

@@ -80,6 +80,10 @@ def answer(job):
             parts += (len(pyc).to_bytes(4, "big"), pyc)
     return b"".join(parts)
 
+# A string of one character is one object in the whole process. Whether it is interned shows in bytecode, and must not
+# hang on whether the interpreter read its own library as bytecode or as source.
+for number in range(256):
+    sys.intern(chr(number))
 gc.disable()
 gc.freeze()
 while True:
