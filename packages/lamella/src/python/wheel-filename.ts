@@ -73,3 +73,8 @@ export function wheelFilenameOfUrl(url: string): string {
   }
   return last;
 }
+
+/** Whether a wheel is for any platform: then its layers are the same in the images of all platforms. */
+export function isForAnyPlatform(filename: string): boolean {
+  return parseWheelFilename(filename).platformTags.includes("any");
+}

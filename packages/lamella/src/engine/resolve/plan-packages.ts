@@ -6,6 +6,7 @@ import type { Lock, LockedPackage, WheelFile } from "../../python/lock.ts";
 import { withCallSettings } from "../../python/package-index/settings.ts";
 import { type Group, packWheels } from "../../python/packing.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
+import { isForAnyPlatform } from "../../python/wheel-filename.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { DirectUrl, PlannedPackage, PlannedPython } from "../plan.ts";
 import type { Session } from "../session.ts";
@@ -77,7 +78,10 @@ export async function planPackages(
           : {}),
       },
       ...(compiler ? { compiler } : {}),
-      groups: packWheels(packages, request.lock?.image.platforms[base.platform]?.order),
+      groups: packWheels(
+        packages.map((one) => ({ ...one, anyPlatform: isForAnyPlatform(one.wheel) })),
+        request.lock?.image.platforms[base.platform]?.order,
+      ),
       lock,
     };
   });
