@@ -11,6 +11,7 @@ import { allDocuments, type ExistingImage, rootDocument, type Target } from "./e
 import type { ImageRequest } from "./image-request.ts";
 import type { Journal } from "./journal.ts";
 import { LayerPool } from "./materialize/layer-pool.ts";
+import type { Workshop } from "./materialize/make-step.ts";
 import { materialize } from "./materialize/materialize.ts";
 import { WheelShelf } from "./materialize/wheel-shelf.ts";
 import { resolveImage } from "./resolve/resolve-image.ts";
@@ -119,12 +120,13 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   ]);
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
   const upgrade = request.options.upgrade === true;
+  await using shelf = new WheelShelf(session);
+  const workshop: Workshop = { target, pool, shelf, begun: new Map(), session };
   const platforms = await together(
     session,
     prepared.map(async (one) => {
-      await using shelf = new WheelShelf(one.plan.platform, session);
       const executions = new Executions(one.base, { secrets, upgrade }, session);
-      return await materialize(one, { target, pool, shelf, session }, executions);
+      return await materialize(one, workshop, executions);
     }),
   );
   const documents = assemble(platforms);

@@ -7,6 +7,8 @@ export type LayerSource =
   | "built"
   /** Remembered from an earlier build. */
   | "cached"
+  /** Made for another platform of the same build, or recalled for it. */
+  | "shared"
   /** The base's. */
   | "base";
 

@@ -1,3 +1,4 @@
+import type { Digest } from "../../files/digest.ts";
 import type { Repository } from "../../registry/repository.ts";
 import type { Target } from "../export/target.ts";
 import type { RunningTask } from "../journal.ts";
@@ -12,11 +13,13 @@ import { recallStep, rememberStep, type StepResult } from "./remembered-step.ts"
 import { storeLayer } from "./store-layer.ts";
 import type { WheelShelf } from "./wheel-shelf.ts";
 
-/** What one platform's steps are made with. */
+/** What the steps of a build are made with, whichever platform they are for. */
 export interface Workshop {
   readonly target: Target;
   readonly pool: LayerPool;
   readonly shelf: WheelShelf;
+  /** What is being made or was, by key: many steps are the same for several platforms. */
+  readonly begun: Map<Digest, Promise<StepOutcome>>;
   readonly session: Session;
 }
 
@@ -27,8 +30,24 @@ export interface StepOutcome extends StepResult {
   readonly holder?: Repository;
 }
 
-/** Recalls a step's result if its blob is in the store, at the target or in a cache; else makes and remembers it. */
+/**
+ * Recalls a step's result if its blob is in the store, at the target or in a cache; else makes and remembers it. A step
+ * that several platforms have is made for the first of them.
+ */
 export async function makeStep(
+  step: FileStep,
+  prepared: PreparedPlan,
+  workshop: Workshop,
+): Promise<StepOutcome> {
+  const { begun } = workshop;
+  const other = begun.get(step.key);
+  if (other) return { ...(await other), source: "shared" };
+  const making = recallOrMake(step, prepared, workshop);
+  begun.set(step.key, making);
+  return making;
+}
+
+async function recallOrMake(
   step: FileStep,
   prepared: PreparedPlan,
   workshop: Workshop,
@@ -92,7 +111,7 @@ type JobStep = Exclude<FileStep, { readonly kind: "inline" }>;
 /** The job for a step, once the wheels that it needs are here. */
 async function layerJob(
   step: JobStep,
-  { sources, python }: PreparedPlan,
+  { plan, sources, python }: PreparedPlan,
   { shelf }: Workshop,
 ): Promise<LayerJob> {
   if (step.kind === "source") {
@@ -102,7 +121,7 @@ async function layerJob(
   }
   if (!python) throw new Error(`No Python for ${step.title}.`);
   const { target, compiler } = python;
-  const wheels = await shelf.take(step.packages, python);
+  const wheels = await shelf.take(step.packages, python, plan.platform);
   switch (step.kind) {
     case "wheels":
       return { kind: "wheels", wheels, target };

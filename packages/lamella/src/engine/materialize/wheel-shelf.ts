@@ -1,4 +1,3 @@
-import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { WheelFile } from "../../python/lock.ts";
 import type { PlannedPackage } from "../plan.ts";
@@ -6,25 +5,32 @@ import type { PlannedPackages } from "../resolve/plan-packages.ts";
 import type { Session } from "../session.ts";
 import type { LocalWheel } from "./layer-job.ts";
 
-/** The wheels of an image, each fetched when the first step asks for it, and once, however often the image is planned. */
+/**
+ * The wheels of an image, each fetched when the first step asks for it, and once, however often the image is planned and
+ * for how many platforms.
+ */
 export class WheelShelf implements AsyncDisposable {
-  readonly #platform: Platform;
   readonly #session: Session;
-  readonly #fetched = new Map<Digest, Promise<LocalWheel>>();
+  /** By all that decides what a wheel's layers hold. */
+  readonly #fetched = new Map<string, Promise<LocalWheel>>();
 
-  constructor(platform: Platform, session: Session) {
-    this.#platform = platform;
+  constructor(session: Session) {
     this.#session = session;
   }
 
   /** The wheels at these indices of a plan's packages. Raises what the download raises; others then still go on. */
-  take(indices: readonly number[], packages: PlannedPackages): Promise<LocalWheel[]> {
+  take(
+    indices: readonly number[],
+    packages: PlannedPackages,
+    platform: Platform,
+  ): Promise<LocalWheel[]> {
     return Promise.all(
       indices.map((index) => {
         const [planned, wheel] = [packages.packages[index], packages.wheels[index]];
         if (!planned || !wheel) throw new RangeError(`No package ${index} in the plan.`);
-        const fetched = this.#fetched.get(planned.digest) ?? this.#fetch(planned, wheel, packages);
-        this.#fetched.set(planned.digest, fetched);
+        const key = `${planned.digest} ${wheel.filename} ${planned.directUrl?.url ?? ""}`;
+        const fetched = this.#fetched.get(key) ?? this.#fetch(planned, wheel, packages, platform);
+        this.#fetched.set(key, fetched);
         return fetched;
       }),
     );
@@ -39,6 +45,7 @@ export class WheelShelf implements AsyncDisposable {
     planned: PlannedPackage,
     wheel: WheelFile,
     { downloader }: PlannedPackages,
+    platform: Platform,
   ): Promise<LocalWheel> {
     const { name, version, digest, size: total, directUrl } = planned;
     const { journal, signal, store } = this.#session;
@@ -52,7 +59,7 @@ export class WheelShelf implements AsyncDisposable {
       "fetch",
       `${name} ${version}`,
       (task) => fetch((done) => task.progress(done, total)),
-      { platform: this.#platform, total },
+      { platform, total },
     );
   }
 }
