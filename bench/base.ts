@@ -1,3 +1,4 @@
+import { machinePlatform } from "../packages/lamella/src/image/platform.ts";
 import { pushDebianBase } from "../packages/lamella/testing/debian-base.ts";
 import { pythonVersion } from "./workload.ts";
 
@@ -10,7 +11,7 @@ export function pushBase(registry: string): Promise<string> {
   // about: Lamella must read the layers, as it must of any public base.
   return pushDebianBase(registry, {
     python: true,
-    platform: process.arch === "arm64" ? "linux/arm64" : "linux/amd64",
+    platforms: [machinePlatform()],
     env: { PYTHON_VERSION: pythonVersion },
   });
 }

@@ -2,15 +2,13 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pushDebianImage } from "../src/base/bootstrap.ts";
+import { pushBase } from "../src/base/bootstrap.ts";
 import { makeDebianImage } from "../src/base/debian-image.ts";
 import { type Digest, parseDigest } from "../src/files/digest.ts";
 import type { Platform } from "../src/image/platform.ts";
 import { formatReference, parseReference } from "../src/image/reference.ts";
-import { assembleImage } from "../src/oci/assemble.ts";
+import { type AssembledImage, assembleImage } from "../src/oci/assemble.ts";
 import { imageLayers, parseImageConfig } from "../src/oci/config.ts";
-import type { Layer } from "../src/oci/descriptor.ts";
-import type { Document } from "../src/oci/document.ts";
 import { parseImageManifest } from "../src/oci/manifest.ts";
 import { mediaType } from "../src/oci/media-type.ts";
 import { createRegistryClient } from "../src/registry/client.ts";
@@ -26,11 +24,13 @@ export interface DebianBaseOptions {
   readonly python: boolean;
   /** `linux/amd64` if absent. */
   readonly platform?: Platform;
-  /** The image that it stands in for; `docker.io/library/python:3.11-slim-bookworm` if absent. */
-  readonly as?: string;
 }
 
-export interface PushDebianBaseOptions extends DebianBaseOptions {
+export interface PushDebianBaseOptions extends Omit<DebianBaseOptions, "platform"> {
+  /** `linux/amd64` alone if absent. */
+  readonly platforms?: readonly Platform[];
+  /** The image that it stands in for; `docker.io/library/python:3.11-slim-bookworm` if absent. */
+  readonly as?: string;
   /** Hand-made layers on top: links and private directories, a virtual environment. */
   readonly above?: readonly MadeLayer[];
   /** Variables that the image sets, for example `VIRTUAL_ENV`. */
@@ -40,11 +40,7 @@ export interface PushDebianBaseOptions extends DebianBaseOptions {
 /** A real Debian base, whose blobs are in a store. */
 export interface DebianBase {
   readonly store: Store;
-  readonly image: {
-    readonly config: Document;
-    readonly manifest: Document;
-    readonly layers: readonly Layer[];
-  };
+  readonly image: AssembledImage;
 }
 
 /**
@@ -53,7 +49,7 @@ export interface DebianBase {
  */
 export async function debianBase(options: DebianBaseOptions): Promise<DebianBase> {
   const { suite = "bookworm", python, platform = "linux/amd64" } = options;
-  const store = await Store.open(join(tmpdir(), `lamella-debian-bases-${process.getuid?.() ?? 0}`));
+  const store = await Store.open(storeRoot());
   const key = [await recipeDigest(), suite, python, platform].join(" ");
   // Test files run in processes of their own: one of them makes it, the others wait.
   await using _ = await acquireLock(store, `debian-base ${key}`);
@@ -65,6 +61,10 @@ export async function debianBase(options: DebianBaseOptions): Promise<DebianBase
   return { store, image };
 }
 
+function storeRoot(): string {
+  return join(tmpdir(), `lamella-debian-bases-${process.getuid?.() ?? 0}`);
+}
+
 /**
  * Puts a real Debian base into a local registry, named as a mirror has it. Takes less than a second once it was made.
  * Returns its reference there: `127.0.0.1:5000/library/python:3.11-slim-bookworm`.
@@ -73,12 +73,18 @@ export async function pushDebianBase(
   registryHost: string,
   options: PushDebianBaseOptions,
 ): Promise<string> {
-  const { store, image: debian } = await debianBase(options);
-  await using _ = store;
-  const image = await withLayers(debian, options, store);
+  const { platforms = ["linux/amd64"], ...shared } = options;
+  await using store = await Store.open(storeRoot());
+  const images: AssembledImage[] = [];
+  for (const platform of platforms) {
+    const { store: made, image } = await debianBase({ ...shared, platform });
+    await using _ = made;
+    images.push(await withLayers(image, options, store));
+  }
   await using client = createRegistryClient({ registries: {}, credentials: anonymous });
   const as = parseReference(options.as ?? "docker.io/library/python:3.11-slim-bookworm");
-  return formatReference(await pushDebianImage(image, { as, to: registryHost, client, store }));
+  const { reference } = await pushBase(images, { as, to: registryHost, client, store });
+  return formatReference(reference);
 }
 
 /** Starts a registry that stands in for Docker Hub: it has the Debian base, with Python. */
@@ -93,10 +99,10 @@ export async function startMirror(
 }
 
 async function withLayers(
-  debian: DebianBase["image"],
+  debian: AssembledImage,
   { above = [], env }: PushDebianBaseOptions,
   store: Store,
-): Promise<DebianBase["image"]> {
+): Promise<AssembledImage> {
   if (above.length === 0 && env === undefined) return debian;
   for (const layer of above) await store.blobs.put(layer.bytes);
   const image = assembleImage({
@@ -119,12 +125,14 @@ async function withLayers(
 
 const namespace = "debian-base";
 
-async function findImage(store: Store, digest: Digest): Promise<DebianBase["image"] | undefined> {
+async function findImage(store: Store, digest: Digest): Promise<AssembledImage | undefined> {
   try {
     const manifest = await readAll(store, digest);
     const parsed = parseImageManifest(manifest);
     const config = await readAll(store, parsed.config.digest);
-    const layers = imageLayers(parsed, parseImageConfig(config));
+    const document = parseImageConfig(config);
+    const layers = imageLayers(parsed, document);
+    const platform = { os: document.os, architecture: document.architecture };
     for (const layer of layers) {
       if ((await store.blobs.has(layer.digest)) !== layer.size) return undefined;
     }
@@ -132,7 +140,7 @@ async function findImage(store: Store, digest: Digest): Promise<DebianBase["imag
       config: { bytes: config, descriptor: parsed.config },
       manifest: {
         bytes: manifest,
-        descriptor: { mediaType: mediaType.manifest, digest, size: manifest.length },
+        descriptor: { mediaType: mediaType.manifest, digest, size: manifest.length, platform },
       },
       layers,
     };

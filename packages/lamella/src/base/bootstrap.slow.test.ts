@@ -13,7 +13,6 @@ import { anonymous } from "../registry/credentials.ts";
 import { Store } from "../store/store.ts";
 import { debianSources } from "./apt-sources.ts";
 import { loadBase } from "./base.ts";
-import { bootstrapBase } from "./bootstrap.ts";
 import { makeDebianImage } from "./debian-image.ts";
 import { BootstrapFailedError } from "./error.ts";
 import { resolvePath } from "./placement.ts";
@@ -29,27 +28,21 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test("twice the same digest, whatever the umask, the time zone, the locale and other variables", async () => {
-  await using registry = await startRegistry();
-  await using client = createRegistryClient({ registries: {}, credentials: anonymous });
   const { store: cached, image } = await debianBase({ python: true });
   await using _ = cached;
   await using store = await Store.open(join(folder, "other"));
   const umask = process.umask(0o077);
   try {
     const lines: string[] = [];
-    const made = await bootstrapBase({
+    const made = await makeDebianImage({
       suite: "bookworm",
       python: true,
-      as,
-      to: registry.host,
       platform: "linux/amd64",
-      client,
       store,
       env: { PATH: process.env["PATH"], TZ: "Pacific/Auckland", LANG: "C", PYTHONHASHSEED: "1" },
       onLine: (line) => lines.push(line),
     });
-    expect(made.digest).toBe(image.manifest.descriptor.digest);
-    expect(made.warnings).toEqual([]);
+    expect(made.image.manifest.descriptor.digest).toBe(image.manifest.descriptor.digest);
     expect(lines.length).toBeGreaterThan(3);
   } finally {
     process.umask(umask);

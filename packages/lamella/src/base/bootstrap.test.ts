@@ -134,6 +134,7 @@ test("without mmdebstrap or without root the error says what to install", async 
     suite: "bookworm",
     packages: [],
     architecture: "amd64",
+    configured: true,
     sources: [],
     target: join(folder, "never.tar"),
     temporary: folder,

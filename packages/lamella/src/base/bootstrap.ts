@@ -1,89 +1,90 @@
-import type { Digest } from "../files/digest.ts";
-import type { Platform } from "../image/platform.ts";
 import { formatReference, type Reference } from "../image/reference.ts";
 import type { AssembledImage } from "../oci/assemble.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
 import type { Document } from "../oci/document.ts";
+import { assembleIndex } from "../oci/index-document.ts";
 import type { RegistryClient } from "../registry/client.ts";
+import type { Repository } from "../registry/repository.ts";
 import type { Store } from "../store/store.ts";
-import { makeDebianImage } from "./debian-image.ts";
 import type { Outline } from "./outline.ts";
 
-/** Options of {@link bootstrapBase}. */
-export interface BootstrapOptions {
-  /** Debian's code name of a release: `bookworm`, `trixie`, `sid`. */
-  readonly suite: string;
-  /** Whether Python (the suite's) and its `venv` are in it. */
-  readonly python: boolean;
+/** Options of {@link pushBase}. */
+export interface PushBaseOptions {
   /** The image that it stands in for, for example `docker.io/library/python:3.11-slim-bookworm`. */
   readonly as: Reference;
   /** The registry that is to be the mirror: `HOST` or `HOST/PREFIX`, as the mirror setting has it. */
   readonly to: string;
-  readonly platform: Platform;
   readonly client: RegistryClient;
   readonly store: Store;
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
-  /** Told each line that mmdebstrap says. */
-  readonly onLine?: ((line: string) => void) | undefined;
-  /** Told how many bytes of the layer were sent. */
-  readonly onProgress?: ((sent: number, total: number) => void) | undefined;
+  /** Told how many bytes of all layers were sent. */
+  readonly onProgress?: ((sent: number) => void) | undefined;
 }
 
-export interface BootstrappedBase {
-  /** Where it was pushed. */
+/** A base in a registry. */
+export interface PushedBase {
   readonly reference: Reference;
-  /** Of its manifest. */
-  readonly digest: Digest;
-  /** Compressed bytes of its layer. */
-  readonly size: number;
-  readonly outline: Outline;
-  /** What is not as the name promises. */
-  readonly warnings: readonly string[];
+  /** Of the manifest, or of the index over several. */
+  readonly descriptor: Descriptor;
 }
 
 /**
- * Makes a Debian base image from this machine's apt sources, with nothing of the machine in it, and pushes it to where a
- * mirror is asked for the image that it stands in for. The same packages give the same digest. Needs root and mmdebstrap;
- * raises BootstrapUnavailableError, BootstrapFailedError, and the registry's errors.
+ * Pushes a base, whose blobs are in the store, to where a mirror is asked for the image that it stands in for: one image,
+ * or one for each platform and an index over them. Raises the registry's errors.
  */
-export async function bootstrapBase(options: BootstrapOptions): Promise<BootstrappedBase> {
-  const made = await makeDebianImage(options);
-  const reference = await pushDebianImage(made.image, options);
-  const [layer] = made.image.layers;
-  return {
-    reference,
-    digest: made.image.manifest.descriptor.digest,
-    size: layer?.size ?? 0,
-    outline: made.outline,
-    warnings: promisedPython(options.as, made.outline),
+export async function pushBase(
+  images: readonly AssembledImage[],
+  options: PushBaseOptions,
+): Promise<PushedBase> {
+  const { as, to, client, signal } = options;
+  const reference = mirrorReference(as, to);
+  const repository = client.repository(reference, { direct: true });
+  let before = 0;
+  for (const image of images) {
+    await pushBlobs(image, repository, options, before);
+    before += layerBytes(image);
+  }
+  const push = async ({ bytes, descriptor }: Document, name: string): Promise<void> => {
+    await repository.pushManifest(bytes, descriptor.mediaType, name, signal ? { signal } : {});
   };
+  const manifests = images.map(({ manifest }) => manifest);
+  const [only, second] = manifests;
+  if (!only) throw new RangeError("A base without an image.");
+  const root = second ? assembleIndex(manifests.map(({ descriptor }) => descriptor)) : only;
+  if (second) for (const one of manifests) await push(one, one.descriptor.digest);
+  await push(root, reference.tag ?? root.descriptor.digest);
+  return { reference, descriptor: root.descriptor };
 }
 
-/** Pushes an image whose blobs are in the store. Returns where. */
-export async function pushDebianImage(
-  image: Pick<AssembledImage, "config" | "layers"> & { readonly manifest: Document },
-  options: Pick<BootstrapOptions, "as" | "to" | "client" | "store" | "signal" | "onProgress">,
-): Promise<Reference> {
-  const { as, store, signal, onProgress } = options;
-  const reference = mirrorReference(as, options.to);
-  const repository = options.client.repository(reference, { direct: true });
-  const { config, layers, manifest } = image;
-  for (const blob of [...layers, config.descriptor]) {
-    await repository.pushBlob(blob, (offset) => store.blobs.read(blob.digest, { offset, signal }), {
-      ...(signal && { signal }),
-      ...(onProgress &&
-        blob !== config.descriptor && {
-          onProgress: (sent: number) => onProgress(sent, blob.size),
-        }),
-    });
+async function pushBlobs(
+  { layers, config }: AssembledImage,
+  repository: Repository,
+  { store, signal, onProgress }: PushBaseOptions,
+  before: number,
+): Promise<void> {
+  let done = before;
+  for (const layer of layers) {
+    await repository.pushBlob(
+      layer,
+      (offset) => store.blobs.read(layer.digest, { offset, signal }),
+      {
+        ...(signal && { signal }),
+        ...(onProgress && { onProgress: (sent: number) => onProgress(done + sent) }),
+      },
+    );
+    done += layer.size;
   }
-  await repository.pushManifest(
-    manifest.bytes,
-    manifest.descriptor.mediaType,
-    reference.tag ?? manifest.descriptor.digest,
+  const { digest } = config.descriptor;
+  await repository.pushBlob(
+    config.descriptor,
+    (offset) => store.blobs.read(digest, { offset, signal }),
     signal ? { signal } : {},
   );
-  return reference;
+}
+
+/** Compressed bytes of an image's layers. */
+export function layerBytes({ layers }: Pick<AssembledImage, "layers">): number {
+  return layers.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The name under which a mirror has an image: the same repository and tag, at the mirror's host and below its prefix. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { FileEntry } from "../files/entry.ts";
-import { architecture, type Platform } from "../image/platform.ts";
+import { architecture, machinePlatform, type Platform } from "../image/platform.ts";
 import { type AssembledImage, assembleImage } from "../oci/assemble.ts";
 import { writeLayer } from "../oci/layer.ts";
 import { mediaType } from "../oci/media-type.ts";
@@ -35,7 +35,8 @@ export interface DebianImage {
 /**
  * Makes a small Debian image of one layer: what is essential, CA certificates, and Python where it is wanted, callable as
  * `python` and `python3` from /usr/local/bin, where Docker's Python images have theirs. The same packages give the same
- * digest on every machine. Its manifest carries its outline. Raises what runMmdebstrap and debianRoot raise.
+ * digest on every machine of one kind. For another platform than the machine's the packages are unpacked and not set up
+ * (`unpacked-root.ts`), since nothing is emulated. Its manifest carries its outline. Raises what runMmdebstrap and debianRoot raise.
  */
 export async function makeDebianImage(options: DebianImageOptions): Promise<DebianImage> {
   const { suite, python, platform, store, env, signal } = options;
@@ -45,6 +46,7 @@ export async function makeDebianImage(options: DebianImageOptions): Promise<Debi
     suite,
     packages: ["ca-certificates", ...(python ? ["python3", "python3-venv"] : [])],
     architecture: architecture(platform),
+    configured: platform === machinePlatform(),
     sources: await debianSources(suite, { env, signal }),
     target: tar,
     temporary: scratch.path,

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { BootstrapFailedError, BootstrapUnavailableError } from "./error.ts";
+import { finishUnpackedRoot } from "./unpacked-root.ts";
 
 /**
  * The time that mmdebstrap gives to all files (seconds since 1970): 1980-01-02T00:00:00Z, that of all our layers. With it
@@ -14,6 +15,8 @@ export interface MmdebstrapOptions {
   readonly packages: readonly string[];
   /** As Debian names it: `amd64`, `arm64`. */
   readonly architecture: string;
+  /** Whether the packages' setup scripts run; this machine can run them if it is of that architecture. */
+  readonly configured: boolean;
   /** Lines of a sources.list; mmdebstrap's own where there are none. */
   readonly sources: readonly string[];
   /** The tar to be written. */
@@ -35,7 +38,7 @@ function handedOn(env: MmdebstrapOptions["env"]): MmdebstrapOptions["env"] {
 }
 
 /**
- * Makes a Debian root filesystem as a tar. Takes some 20 s, root and a network. Raises BootstrapUnavailableError without
+ * Makes a Debian root filesystem as a tar. Takes some 20 s, root and a network, and no emulator. Raises BootstrapUnavailableError without
  * mmdebstrap or root, and BootstrapFailedError with the end of what it said.
  */
 export async function runMmdebstrap(options: MmdebstrapOptions): Promise<void> {
@@ -94,9 +97,9 @@ export async function runMmdebstrap(options: MmdebstrapOptions): Promise<void> {
 const mostLines = 15;
 
 function argumentsOf(options: MmdebstrapOptions): string[] {
-  const { architecture, packages, suite, target, sources } = options;
+  const { architecture, configured, packages, suite, target, sources } = options;
   return [
-    "--variant=minbase",
+    ...(configured ? ["--variant=minbase"] : unpackedVariant),
     "--mode=root",
     "--format=tar",
     `--architectures=${architecture}`,
@@ -107,6 +110,15 @@ function argumentsOf(options: MmdebstrapOptions): string[] {
     ...sources,
   ];
 }
+
+/** The packages of `minbase`, unpacked, with /bin, /sbin and /lib as links to those below /usr, as in all others. */
+const unpackedVariant: readonly string[] = [
+  "--variant=extract",
+  "--include=?or(?essential,?priority(required))",
+  "--include=apt",
+  "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+  `--extract-hook=${finishUnpackedRoot}`,
+];
 
 function requireRoot(): void {
   if (process.getuid?.() === 0) return;

@@ -32,6 +32,11 @@ export function parsePlatform(text: string): Platform {
   }
 }
 
+/** What this machine runs by itself. Raises UnsupportedPlatformError. */
+export function machinePlatform(): Platform {
+  return parsePlatform(process.arch === "x64" ? "amd64" : process.arch);
+}
+
 /** `amd64` or `arm64`: GOARCH, as OCI names architectures. */
 export function architecture(platform: Platform): "amd64" | "arm64" {
   return platform === "linux/amd64" ? "amd64" : "arm64";

@@ -1,12 +1,13 @@
-import { bootstrapBase } from "../../base/bootstrap.ts";
-import { Journal, type RunningTask } from "../../engine/journal.ts";
+import { layerBytes, mirrorReference, promisedPython, pushBase } from "../../base/bootstrap.ts";
+import { type DebianImage, makeDebianImage } from "../../base/debian-image.ts";
+import { Journal } from "../../engine/journal.ts";
 import { openSession } from "../../engine/session.ts";
-import { type Platform, parsePlatform } from "../../image/platform.ts";
+import { machinePlatform, type Platform } from "../../image/platform.ts";
 import { formatReference, parseReference } from "../../image/reference.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { chooseRenderer } from "../progress/choose-renderer.ts";
-import { formatBytes } from "../terminal/quantity.ts";
+import { count, formatBytes } from "../terminal/quantity.ts";
 import { loadSettings } from "./settings.ts";
 
 export interface BaseBootstrapFlags extends CommonFlags {
@@ -14,7 +15,7 @@ export interface BaseBootstrapFlags extends CommonFlags {
   readonly python?: boolean;
   readonly as: string;
   readonly to: string;
-  readonly platform?: Platform;
+  readonly platform?: readonly Platform[];
 }
 
 /** `lamella base bootstrap`: makes the base and pushes it; where it is and its digest go to stdout. */
@@ -24,41 +25,55 @@ export async function baseBootstrapAction(
 ): Promise<void> {
   const { suite, python = false, to } = flags;
   const as = parseReference(flags.as);
-  const platform = flags.platform ?? parsePlatform(process.arch === "x64" ? "amd64" : process.arch);
+  const machine = machinePlatform();
+  const platforms = [...new Set(flags.platform ?? [machine])];
   const config = await loadSettings(this, flags.config);
   const { stdout, stderr } = this.process;
   using renderer = chooseRenderer("auto", { stdout, stderr, env: this.env });
   const journal = new Journal((event) => renderer.event(event));
 
   await using session = await openSession(config, this.env, journal, this.signal);
-  const { store, client } = session;
-  const making = journal.start("base", `Debian ${suite} from this machine's apt sources`);
-  let pushing: RunningTask | undefined;
-  const base = await bootstrapBase({
-    suite,
-    python,
-    as,
-    to,
-    platform,
-    client,
-    store,
-    env: this.env,
-    signal: this.signal,
-    onProgress: (sent, total) => {
-      making.finish("done");
-      pushing ??= journal.start("push", `its layer, to ${to}`, { total });
-      pushing.progress(sent, total);
-    },
-  }).catch((error: unknown) => {
-    (pushing ?? making).fail(error);
+  const { store, client, env, signal } = session;
+  try {
+    const made: DebianImage[] = [];
+    for (const platform of platforms) {
+      const title = `Debian ${suite} for ${platform} from this machine's apt sources`;
+      const options = { suite, python, platform, store, env, signal };
+      made.push(await journal.task("base", title, () => makeDebianImage(options)));
+    }
+    const total = made.reduce((sum, { image }) => sum + layerBytes(image), 0);
+    const pushed = await journal.task(
+      "push",
+      `to ${formatReference(mirrorReference(as, to))}`,
+      async (task) => {
+        const onProgress = (sent: number): void => task.progress(sent, total);
+        const images = made.map(({ image }) => image);
+        const result = await pushBase(images, { as, to, client, store, signal, onProgress });
+        task.finish("done", { bytes: total });
+        return result;
+      },
+      { total },
+    );
+    for (const { outline } of made.slice(0, 1)) {
+      for (const warning of promisedPython(as, outline)) journal.warn("base-bootstrap", warning);
+    }
+    const foreign = platforms.filter((platform) => platform !== machine);
+    if (foreign.length > 0) {
+      journal.warn(
+        "base-not-set-up",
+        `This machine cannot run the setup scripts of Debian's packages for ${foreign.join(", ")}: they are unpacked, with accounts and certificates in place.`,
+        "Python and its packages work so. apt-get sets the rest up when it is first used there.",
+      );
+    }
+    renderer[Symbol.dispose]();
+    const { reference, descriptor } = pushed;
+    const images = made.length > 1 ? `${count(made.length, "platform")}, ` : "";
+    stdout.write(
+      `${formatReference(reference)}\n${descriptor.digest}\n${images}${count(made.length, "layer")}, ${formatBytes(total)}\n`,
+    );
+  } catch (error) {
+    // Whatever interrupted work says of itself, the interruption is why it failed.
     this.signal.throwIfAborted();
     throw error;
-  });
-  making.finish("done");
-  pushing?.finish("done", { bytes: base.size });
-  for (const warning of base.warnings) journal.warn("base-bootstrap", warning);
-  renderer[Symbol.dispose]();
-  stdout.write(
-    `${formatReference(base.reference)}\n${base.digest}\n1 layer, ${formatBytes(base.size)}\n`,
-  );
+  }
 }

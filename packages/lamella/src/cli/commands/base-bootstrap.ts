@@ -34,9 +34,10 @@ const bootstrap: Command<CliContext> = buildCommand({
       platform: {
         kind: "parsed",
         parse: parsePlatform,
+        variadic: ",",
         optional: true,
         placeholder: "OS/ARCH",
-        brief: "OS/ARCH instead of this machine's",
+        brief: "OS/ARCH instead of this machine's (repeatable)",
       },
       ...commonFlags,
     },
@@ -45,10 +46,14 @@ const bootstrap: Command<CliContext> = buildCommand({
     brief: "Make a Debian base image from the machine's apt sources",
     customUsage: ["--suite SUITE [--python] --as REF --to HOST"],
     fullDescription: teach(
-      "Makes a base image with mmdebstrap, with nothing of this machine in it, and pushes it to a registry: for places\nwithout a way to the public ones. Needs root. With the registry as a mirror in ./config.yaml, builds use it:\n\n  lamella:\n    registries:\n      docker.io: { mirror: localhost:5000 }",
+      "Makes a base image with mmdebstrap, with nothing of this machine in it, and pushes it to a registry: for places\nwithout a way to the public ones. Needs root. Nothing is emulated: for a platform that is not this machine's,\nDebian's packages are unpacked and not set up. With the registry as a mirror in ./config.yaml, builds use it:\n\n  lamella:\n    registries:\n      docker.io: { mirror: localhost:5000 }",
       [
         [
           "lamella base bootstrap --suite bookworm --python --as python:3.11-slim-bookworm --to localhost:5000",
+          "",
+        ],
+        [
+          "lamella base bootstrap --suite bookworm --python --as … --to … --platform linux/amd64,linux/arm64",
           "",
         ],
       ],
