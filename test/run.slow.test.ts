@@ -33,6 +33,14 @@ function run(...args: readonly string[]): Promise<LamellaResult> {
   });
 }
 
+test("a command that the image lacks is said once, with the exit code of shells", async () => {
+  await build(project);
+  const { code, stdout, stderr } = await run("image.ts", "--", "nosuch");
+  expect(stderr).toMatch(/^error: The image has no program "nosuch" in its PATH \(.*\)\.\n.*\n$/);
+  expect({ code, stdout }).toEqual({ code: 127, stdout: "" });
+  expect(await run("image.ts", "--", "/app/said.txt")).toMatchObject({ code: 126 });
+});
+
 test("a pushed image is run when its registry has gone, and so is one that was only built since", async () => {
   const first = await build(project);
   expect(await run("image.ts", "--", "cat", "/app/said.txt")).toMatchObject({

@@ -43,8 +43,11 @@ EXAMPLES
 EXIT CODES
   ${exitCode.success} done; ${exitCode.failure} failed; ${exitCode.usage} wrong command line; ${exitCode.interrupted} interrupted (Ctrl-C), ${exitCode.terminated} terminated; \`run\`: the command's own`;
 
-/** The command line of `lamella`. What a command does is loaded when it is run. */
-export function createApplication(errors: ErrorReportOptions): Application<CliContext> {
+/** The command line of `lamella`; `inputs` is what it is about to read. What a command does is loaded when it is run. */
+export function createApplication(
+  inputs: readonly string[],
+  errors: ErrorReportOptions,
+): Application<CliContext> {
   const report = (error: unknown): string => errorReport(error, errors);
   return buildApplication(
     buildRouteMap({
@@ -65,7 +68,7 @@ export function createApplication(errors: ErrorReportOptions): Application<CliCo
             version: "Show the version",
             argumentEscapeSequence: "What follows is no option",
           },
-          exceptionWhileParsingArguments: (error) => report(usageError(error)),
+          exceptionWhileParsingArguments: (error) => report(usageError(error, inputs)),
           noCommandRegisteredForInput: ({ input, corrections }) =>
             report(unknownCommand(input, corrections)),
           exceptionWhileRunningCommand: report,
@@ -78,17 +81,32 @@ export function createApplication(errors: ErrorReportOptions): Application<CliCo
   );
 }
 
-function usageError(error: unknown): UsageError {
+function usageError(error: unknown, inputs: readonly string[]): UsageError {
   if (!(error instanceof ArgumentScannerError))
     return new UsageError(String(error), seeHelp, { cause: error });
+  let unknownOption = false;
   const message = formatMessageForArgumentScannerError(error, {
+    AliasNotFoundError: ({ input }) => {
+      unknownOption = true;
+      return `There is no option -${input}.`;
+    },
+    FlagNotFoundError: ({ input, corrections }) => {
+      unknownOption = true;
+      const guesses = corrections.map((name) => `--${name}`);
+      const guess = guesses.length > 0 ? ` Did you mean ${guesses.join(" or ")}?` : "";
+      return `There is no option --${input}.${guess}`;
+    },
     ArgumentParseError: ({ externalFlagNameOrPlaceholder: name, input, exception }) => {
       const why = exception instanceof Error ? exception.message : String(exception);
       const way = exception instanceof LamellaError ? ` ${exception.hint}` : "";
       return `${name} cannot be ${JSON.stringify(input)}: ${why}${way}`;
     },
   });
-  return new UsageError(message, seeHelp, { cause: error });
+  const forgetsDashes = unknownOption && inputs[0] === "run" && !inputs.includes("--");
+  const hint = forgetsDashes
+    ? `What is for the command in the image goes behind --, as in: lamella run image.ts -- python -V\n${seeHelp}`
+    : seeHelp;
+  return new UsageError(message, hint, { cause: error });
 }
 
 function unknownCommand(input: string, corrections: readonly string[]): UsageError {

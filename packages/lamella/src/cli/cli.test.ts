@@ -167,7 +167,9 @@ test.each([
 
 test.each([
   [["biuld", "image.ts"], /Did you mean build\?/],
-  [["build", "image.ts", "--forse"], /did you mean --force/],
+  [["build", "image.ts", "--forse"], /There is no option --forse\. Did you mean --force\?/],
+  [["build", "image.ts", "-V"], /There is no option -V\.\n.*--help/],
+  [["run", "image.ts", "python", "-V"], /no option -V\.\n.*behind --, as in: lamella run/],
   [["build", "image.ts", "--progress", "loud"], /auto\|tty\|plain\|json\|quiet/],
   [["build", "image.ts", "--output", "tar:x"], /oci:DIR/],
   [["build", "image.ts", "--platform", "linux/vax"], /linux\/amd64/],

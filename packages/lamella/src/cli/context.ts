@@ -15,6 +15,6 @@ export interface CliContext extends CommandContext {
   /** Aborted when somebody wants the process to stop; the reason is an {@link InterruptedError}. */
   readonly signal: AbortSignal;
   readonly interruptions: Interruptions;
-  /** The exit code of a command that ran well but has one of its own to hand on, as `lamella run` does. */
+  /** The exit code of a command that has one of its own to hand on, as `lamella run` does; also beside an error. */
   exitWith(code: number): void;
 }

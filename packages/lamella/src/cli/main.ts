@@ -13,7 +13,7 @@ export async function main(process: NodeJS.Process): Promise<void> {
   ignoreBrokenPipe(stderr);
   const inputs = process.argv.slice(2);
   const paint = painter(wantsColor(stderr, env));
-  const application = createApplication({ paint, debug: wantsDebug(inputs) });
+  const application = createApplication(inputs, { paint, debug: wantsDebug(inputs) });
 
   const interruptions = watchInterruptions(process);
   let own: number | undefined;

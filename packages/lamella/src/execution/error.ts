@@ -33,6 +33,13 @@ export class UnknownUserError extends LamellaError {
 /** Neither the caller nor the image says which command to run, or the image does not have it. */
 export class CommandNotFoundError extends LamellaError {
   readonly code = "execution-command-not-found";
+  /** As shells have it: 127 for a command that is not there, 126 for one that cannot be executed. */
+  readonly exitCode: 126 | 127;
+
+  constructor(message: string, hint: string, exitCode: 126 | 127 = 127) {
+    super(message, hint);
+    this.exitCode = exitCode;
+  }
 }
 
 /** The container runtime could not start the command. */

@@ -37,6 +37,7 @@ function explain(log: string, executable: string): Error | undefined {
     return new CommandNotFoundError(
       `The image cannot run ${JSON.stringify(missing[1])}: ${message}`,
       "Check the command's name, and the PATH of the image.",
+      /permission denied/.test(message) ? 126 : 127,
     );
   }
   return new RuntimeError(

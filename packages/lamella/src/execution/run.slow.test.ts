@@ -350,7 +350,12 @@ describe("errors say what to do", () => {
   test("no such command", async () => {
     await expect(shell("", { command: ["nosuchthing"] })).rejects.toMatchObject({
       code: "execution-command-not-found",
+      exitCode: 127,
       message: expect.stringContaining('"nosuchthing"'),
+    });
+    await expect(shell("", { command: ["/etc/passwd"] })).rejects.toMatchObject({
+      code: "execution-command-not-found",
+      exitCode: 126,
     });
   });
 

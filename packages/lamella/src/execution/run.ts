@@ -9,6 +9,7 @@ import { startContainer } from "./container.ts";
 import { containerProcess } from "./container-process.ts";
 import type { Enclosed } from "./enclosure.ts";
 import { readStackFile } from "./layer-stack.ts";
+import { requireProgram } from "./require-program.ts";
 import { findRuntime, type Runtime, requireRoot } from "./runtime.ts";
 import { unpackSnapshots } from "./snapshot.ts";
 import { resolveUser } from "./user.ts";
@@ -87,6 +88,8 @@ export async function runImage(options: RunImageOptions): Promise<number> {
     user: resolveUser(options.user ?? User, passwd, group),
     terminal: stdio.kind === "inherit" && hasTerminal(),
   });
+
+  await requireProgram(snapshots, init);
 
   await using scratch = await store.scratch("run");
   await using container = await startContainer({

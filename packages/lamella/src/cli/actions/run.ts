@@ -5,6 +5,7 @@ import { fetchLayers } from "../../engine/fetch-layers.ts";
 import { Journal } from "../../engine/journal.ts";
 import { type LocatedImage, locateImage } from "../../engine/run/locate-image.ts";
 import { openSession, type Session } from "../../engine/session.ts";
+import { CommandNotFoundError } from "../../execution/error.ts";
 import { runImage } from "../../execution/run.ts";
 import { requireRoot } from "../../execution/runtime.ts";
 import { unpackSnapshots } from "../../execution/snapshot.ts";
@@ -61,6 +62,9 @@ export async function runAction(
     env: Object.fromEntries(flags.env ?? []),
     workdir: flags.workdir,
     user: flags.user,
+  }).catch((error: unknown) => {
+    if (error instanceof CommandNotFoundError) this.exitWith(error.exitCode);
+    throw error;
   });
   this.exitWith(code);
 }
