@@ -44,7 +44,7 @@ export const run: Command<CliContext> = buildCommand({
     brief: "Run a command in a built image",
     customUsage: ["FILE[#NAME] -- COMMAND…", "REFERENCE -- COMMAND…"],
     fullDescription: teach(
-      "Runs a command in an image from the local store or from its registry; without a command, the image's own.\nNothing that it writes is kept. Ends with the command's exit code, or 127 where the image lacks the command. Needs Linux and root.",
+      "Runs a command in an image from the local store or from its registry; without a command, the image's own.\nNothing that it writes is kept. Needs Linux and root.\nEnds with the command's exit code, or with 127 where the image lacks the command.",
       [
         ["lamella run image.ts -- python train.py", "In the image that this definition describes"],
         ["lamella run localhost:5000/iris:v1 -- python", "In an image by name"],
