@@ -71,3 +71,8 @@ export class StepFailedError extends LamellaError {
     this.lastLines = lastLines;
   }
 }
+
+/** Programs of another platform than the machine's, and no emulator registered for them. */
+export class ForeignPlatformError extends LamellaError {
+  readonly code = "execution-foreign-platform";
+}

@@ -5,11 +5,12 @@ import { fetchLayers } from "../../engine/fetch-layers.ts";
 import { Journal } from "../../engine/journal.ts";
 import { type LocatedImage, locateImage } from "../../engine/run/locate-image.ts";
 import { openSession, type Session } from "../../engine/session.ts";
+import { requirePlatform } from "../../execution/binfmt.ts";
 import { CommandNotFoundError } from "../../execution/error.ts";
 import { runImage } from "../../execution/run.ts";
 import { requireRoot } from "../../execution/runtime.ts";
 import { unpackSnapshots } from "../../execution/snapshot.ts";
-import { type Platform, parsePlatform } from "../../image/platform.ts";
+import { machinePlatform, type Platform } from "../../image/platform.ts";
 import { parseReference } from "../../image/reference.ts";
 import { imageUri, isItsBase, withDefaultRegistry } from "../../image/uri.ts";
 import { RegistryNotFoundError } from "../../registry/error.ts";
@@ -25,6 +26,7 @@ export interface RunFlags extends CommonFlags {
   readonly env?: readonly (readonly [name: string, value: string])[];
   readonly workdir?: string;
   readonly user?: string;
+  readonly platform?: Platform;
 }
 
 /** `lamella run`: runs a command in an image, and ends with its exit code. */
@@ -37,6 +39,8 @@ export async function runAction(
   const { env, signal, interruptions } = this;
   // Layers are unpacked with their owners, which only root can do: said before anything is fetched for it.
   requireRoot();
+  const platform = flags.platform ?? machinePlatform();
+  await requirePlatform(platform);
   const config = await loadSettings(this, flags.config);
   const wanted = await findTarget(target, config, this);
   let show: ((event: BuildEvent) => void) | undefined;
@@ -45,7 +49,7 @@ export async function runAction(
   const prepare = () =>
     showTasks(this, wanted.definition, async (emit) => {
       show = emit;
-      const located = await locate(wanted, session);
+      const located = await locate(wanted, platform, session);
       await fetchLayers(located, session);
       await journal.task("layer", "unpacking", () =>
         unpackSnapshots(located.layers, session.store, { signal }),
@@ -119,7 +123,11 @@ function looksLikeReference(target: string): boolean {
   }
 }
 
-async function locate({ uri, local }: RunTarget, session: Session): Promise<LocatedImage> {
+async function locate(
+  { uri, local }: RunTarget,
+  platform: Platform,
+  session: Session,
+): Promise<LocatedImage> {
   const missing = (options?: ErrorOptions): ImageNotFoundError =>
     new ImageNotFoundError(
       `There is no image ${uri}, neither in the local store nor in a registry.`,
@@ -128,13 +136,8 @@ async function locate({ uri, local }: RunTarget, session: Session): Promise<Loca
     );
   if (local && !(await findStoredImage(session.store, uri))) throw missing();
   try {
-    return await locateImage(uri, hostPlatform(), session);
+    return await locateImage(uri, platform, session);
   } catch (error) {
     throw error instanceof RegistryNotFoundError ? missing({ cause: error }) : error;
   }
-}
-
-/** Nothing is emulated: what runs is of this machine's own kind. */
-function hostPlatform(): Platform {
-  return parsePlatform(process.arch === "x64" ? "amd64" : process.arch);
 }

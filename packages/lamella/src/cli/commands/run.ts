@@ -1,4 +1,5 @@
 import { buildCommand, type Command } from "@stricli/core";
+import { parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
 import { commonFlags, teach } from "./parameters.ts";
 
@@ -28,6 +29,13 @@ export const run: Command<CliContext> = buildCommand({
         placeholder: "USER",
         brief: "USER of the image to run the command as",
       },
+      platform: {
+        kind: "parsed",
+        parse: parsePlatform,
+        optional: true,
+        placeholder: "OS/ARCH",
+        brief: "OS/ARCH instead of this machine's, through an emulator that the kernel knows",
+      },
       ...commonFlags,
     },
     positional: {
@@ -48,6 +56,10 @@ export const run: Command<CliContext> = buildCommand({
       [
         ["lamella run image.ts -- python train.py", "In the image that this definition describes"],
         ["lamella run localhost:5000/iris:v1 -- python", "In an image by name"],
+        [
+          "lamella run image.ts --platform linux/arm64 -- python",
+          "Through qemu, where that is registered",
+        ],
         ["lamella run image.ts --env DEBUG=1 -- python -m pytest -x", "Options go before --"],
       ],
     ),

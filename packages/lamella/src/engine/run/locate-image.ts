@@ -2,6 +2,7 @@ import type { Platform } from "../../image/platform.ts";
 import { parseReference, type Reference } from "../../image/reference.ts";
 import { type ImageConfig, imageLayers, parseImageConfig } from "../../oci/config.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
+import { PlatformNotFoundError } from "../../oci/error.ts";
 import { selectPlatform } from "../../oci/index-document.ts";
 import { isIndex, type Manifest, parseImageManifest, parseManifest } from "../../oci/manifest.ts";
 import { RegistryUnavailableError, RegistryUnreachableError } from "../../registry/error.ts";
@@ -18,13 +19,25 @@ export interface LocatedImage extends LocatedLayers {
 
 /**
  * Finds an image by name for a platform: in the local store if it was built there, else in its registry. Where that cannot
- * be reached, the name means what it did when it was last seen, and that is said. Raises the registry's errors.
+ * be reached, the name means what it did when it was last seen, and that is said. Raises PlatformNotFoundError and the
+ * registry's errors.
  */
 export async function locateImage(
   uri: string,
   platform: Platform,
   session: Session,
 ): Promise<LocatedImage> {
+  const image = await findImage(uri, platform, session);
+  // An index says for which platform each manifest is; of a single manifest only the config does.
+  const is = `${image.config.os}/${image.config.architecture}`;
+  if (is === platform) return image;
+  throw new PlatformNotFoundError(
+    `The image ${uri} is for ${is}, and not for ${platform}.`,
+    `Name its platform: --platform ${is}`,
+  );
+}
+
+async function findImage(uri: string, platform: Platform, session: Session): Promise<LocatedImage> {
   const stored = await findStoredImage(session.store, uri);
   const built = stored && (await locateInStore(stored, platform, session));
   if (built) {
