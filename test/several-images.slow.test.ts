@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamella } from "../packages/lamella/testing/lamella.ts";
+import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
 import { createProject, type Project } from "./project.ts";
 
 // A file that exports several images, as its user has it.
@@ -47,4 +48,36 @@ test("when the second fails, the metadata file has the first and says what faile
     failed: { export: "b", message: expect.stringContaining("absent") },
   });
   expect(metadata.images).toHaveLength(1);
+});
+
+test("the lock of one changes nothing for another whose image has the same name", async () => {
+  await using twins = await project({
+    one: [python, "twin", 'withPipPackages("alpha")'],
+    two: [python, "twin", 'withPipPackages("beta")'],
+  });
+  const wheels = join(twins.folder, "wheels");
+  await mkdir(wheels);
+  await writeTinyWheels(wheels, [
+    { name: "alpha", version: "1.0" },
+    { name: "beta", version: "1.0" },
+  ]);
+  const id = async (name: string) => (await run(twins, "id", `image.ts#${name}`)).stdout;
+  const [one, two] = [await id("one"), await id("two")];
+
+  expect(await run(twins, "lock", "image.ts#one")).toMatchObject({ code: 0 });
+  expect(await id("one")).not.toBe(one);
+  expect(await id("two")).toBe(two);
+
+  const built = await run(twins, "build", "image.ts#two");
+  expect(built).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(two.split("\t")[1] ?? ""),
+  });
+  expect(built.stderr).not.toContain("warning");
+  expect(await run(twins, "build", "image.ts#one", "--locked")).toMatchObject({ code: 0 });
+
+  const locked = await run(twins, "build", "image.ts#two", "--locked");
+  expect(locked.code).toBe(1);
+  expect(locked.stderr).toMatch(/pylock\.twin\.toml is that of image\.ts#one, .*this one has none/);
+  expect(locked.stderr).toMatch(/a name of its own.*then: lamella lock image\.ts#two\./);
 });

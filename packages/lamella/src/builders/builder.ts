@@ -33,6 +33,8 @@ export interface BuildOptions {
    * case, else the file `/etc/secrets/group_key`.
    */
   readonly secrets?: readonly SecretSource[];
+  /** The image's definition: file (absolute) and export. A lock belongs to one, and that of another is left alone. */
+  readonly definition?: DefinitionSource;
   /** Settings; read from the configuration files and the environment if absent. */
   readonly config?: Config;
   readonly signal?: AbortSignal;
@@ -46,8 +48,6 @@ export interface PlanOptions extends BuildOptions {
 
 /** Options of {@link lock}. */
 export interface LockOptions extends PlanOptions {
-  /** The definition's file (absolute) and export, which the lock then belongs to: that of another is not replaced. */
-  readonly definition?: DefinitionSource;
   /** Replaces the lock of another definition whose image has the same name. */
   readonly force?: boolean;
 }

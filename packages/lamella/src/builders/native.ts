@@ -40,7 +40,7 @@ export const nativeBuilder: Builder = {
     const { emit = ignore } = options;
     return withSession(options, emit, async (session) => {
       const request = await requestImage(image.definition, options, session);
-      return lockImage(request, session, options.definition);
+      return lockImage(request, session);
     });
   },
 };

@@ -1,12 +1,13 @@
 import { baseReference } from "../image/base.ts";
 import type { ImageDefinition } from "../image/definition.ts";
 import { computeIdentifierAsync } from "../image/identifier.ts";
-import { lockPath, readLock } from "../image/lock-file.ts";
+import { fitsDefinition, lockPath, readLock } from "../image/lock-file.ts";
 import type { Platform } from "../image/platform.ts";
 import { isTag, parseReference, type Reference } from "../image/reference.ts";
 import { imageUri, withDefaultRegistry } from "../image/uri.ts";
 import { validateDefinition } from "../image/validation.ts";
 import { InvalidTagError } from "./error.ts";
+import { type DefinitionSource, isLockOfAnother } from "./lock-owner.ts";
 import { type LockDocument, parseLockDocument } from "./resolve/lock-document.ts";
 import type { SecretSource } from "./secrets/find-secrets.ts";
 import type { Session } from "./session.ts";
@@ -20,6 +21,7 @@ export interface RequestOptions {
   readonly platforms?: readonly Platform[];
   readonly push?: boolean;
   readonly output?: { readonly kind: "layout"; readonly path: string };
+  readonly definition?: DefinitionSource;
   readonly secrets?: readonly SecretSource[];
 }
 
@@ -38,6 +40,10 @@ export interface ImageRequest {
   readonly platforms?: readonly Platform[];
   readonly lockPath: string;
   readonly lock?: LockDocument;
+  /** Whether the lock is for what the image asks for; only then it is part of the identifier. */
+  readonly lockFits: boolean;
+  /** The lock that has the place of the image's own and is that of another definition. */
+  readonly otherLock?: LockDocument;
   readonly options: RequestOptions;
 }
 
@@ -54,8 +60,15 @@ export async function requestImage(
   await validateDefinition(defined, signal);
   const definition = withDefaultRegistry(defined, config.defaultRegistry);
   const path = lockPath(definition);
-  const lockBytes = readLock(definition);
-  const identifier = await computeIdentifierAsync(definition, { memo, signal, lock: lockBytes });
+  const bytes = readLock(definition);
+  const lockFits = bytes !== undefined && fitsDefinition(bytes, definition);
+  const identifier = await computeIdentifierAsync(definition, {
+    memo,
+    signal,
+    lock: lockFits ? bytes : undefined,
+  });
+  const lock = bytes && parseLockDocument(bytes, path);
+  const isOther = lock && !lockFits && (await isLockOfAnother(lock, options.definition));
   const uri = imageUri(definition, () => identifier);
   const platforms = options.platforms ?? definition.platforms;
   return {
@@ -67,7 +80,8 @@ export async function requestImage(
     tagIsIdentifier: definition.tag === undefined,
     ...(platforms ? { platforms } : {}),
     lockPath: path,
-    ...(lockBytes ? { lock: parseLockDocument(lockBytes, path) } : {}),
+    lockFits,
+    ...(lock && (isOther ? { otherLock: lock } : { lock })),
     options,
   };
 }

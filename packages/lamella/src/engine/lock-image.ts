@@ -1,13 +1,14 @@
 import { dirname } from "node:path";
 import type { LamellaError } from "../error.ts";
 import { replaceFile } from "../files/replace-file.ts";
+import { lockSubject } from "../image/lock-subject.ts";
 import { formatReference } from "../image/reference.ts";
 import { formatLockFile } from "../python/lock/format-lock-file.ts";
 import { lockedCall } from "../python/lock/locked-call.ts";
 import type { Lock } from "../python/lock.ts";
 import { NothingToLockError, UnplannedError } from "./error.ts";
 import type { ImageRequest } from "./image-request.ts";
-import { type DefinitionSource, lockOwner } from "./lock-owner.ts";
+import { lockOwner } from "./lock-owner.ts";
 import type { BuildPlan } from "./plan.ts";
 import type { LockedImage, LockedPlatform } from "./resolve/lock-document.ts";
 import type { PreparedPlan } from "./resolve/prepared-plan.ts";
@@ -26,15 +27,11 @@ export interface WrittenLock {
 /**
  * Writes the lock of an image beside its definition: each package with its version and hash, the base's digests, the
  * order of the layers and the compiler of the bytecode. What an older lock says is kept where it still fits, unless
- * `upgrade` is asked for. `source` is the definition that the lock is for, if that is known. Raises NothingToLockError for
+ * `upgrade` is asked for. Raises NothingToLockError for
  * an image without packages, UnplannedError where only a build can tell what they stand on, and LockTakenError for a lock
  * of another definition, unless `force` is asked for.
  */
-export async function lockImage(
-  request: ImageRequest,
-  session: Session,
-  source?: DefinitionSource,
-): Promise<WrittenLock> {
+export async function lockImage(request: ImageRequest, session: Session): Promise<WrittenLock> {
   const { definition, lockPath: path } = request;
   const directory = dirname(path);
   const calls = (await pythonCalls(definition, session.signal)).map((call) =>
@@ -50,14 +47,14 @@ export async function lockImage(
   const owner = await lockOwner(
     {
       path,
-      definition: source,
+      definition: request.options.definition,
       base,
       pythonVersion: definition.pythonVersion,
       platforms: request.platforms,
       calls,
       force: request.options.force,
     },
-    request.lock,
+    request.lock ?? request.otherLock,
   );
   const prepared = await resolveImage(request, session);
   for (const { pending } of prepared) if (pending) throw unplanned(pending);
@@ -65,12 +62,13 @@ export async function lockImage(
   const plans = prepared.map(({ plan }) => plan);
   const image: LockedImage = {
     ...(owner ? { definition: owner } : {}),
+    subject: lockSubject(definition),
     base,
     platforms: Object.fromEntries(prepared.map((one) => [one.plan.platform, lockedPlatform(one)])),
   };
   const file = { calls, locks, extra: { image } };
   const text = formatLockFile(file, { directory });
-  const changed = text !== request.lock?.text;
+  const changed = text !== (request.lock ?? request.otherLock)?.text;
   if (changed) await replaceFile(path, text);
   return { path, changed, plans };
 }

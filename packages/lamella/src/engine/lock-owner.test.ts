@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LockedCall } from "../python/lock/locked-call.ts";
-import { lockOwner, type WantedLock } from "./lock-owner.ts";
+import { isLockOfAnother, lockOwner, type WantedLock } from "./lock-owner.ts";
 import type { LockDocument, LockedDefinition } from "./resolve/lock-document.ts";
 
 let folder: string;
@@ -38,6 +38,7 @@ function lock(definition?: LockedDefinition): Pick<LockDocument, "file" | "image
       extra: {},
     },
     image: {
+      subject: "0".repeat(64),
       base: "docker.io/library/python:3.12",
       platforms: {},
       ...(definition && { definition }),
@@ -61,6 +62,20 @@ test("a lock belongs to who writes it first", async () => {
 
 test("its owner may ask for something else", async () => {
   expect(await lockOwner(wanted(), lock(serve))).toEqual(serve);
+});
+
+test("is of another when that is there, and of nobody in doubt", async () => {
+  const source = { file: join(folder, "serve.ts") };
+  const of = (owner?: LockedDefinition) =>
+    isLockOfAnother({ path: join(folder, "pylock.flyte.toml"), ...lock(owner) }, source);
+  expect(await of(train)).toBe(true);
+  expect(await of({ ...serve, export: "small" })).toBe(false);
+  await writeFile(join(folder, "serve.ts"), "");
+  expect(await of({ ...serve, export: "small" })).toBe(true);
+  await rm(join(folder, "serve.ts"));
+  expect(await of(serve)).toBe(false);
+  expect(await of({ file: "gone.ts" })).toBe(false);
+  expect(await of()).toBe(false);
 });
 
 describe("another definition", () => {

@@ -52,6 +52,20 @@ export async function lockOwner(
   );
 }
 
+/**
+ * Whether a lock was written for another definition than `source`, which is still there. Of an unknown source nothing can
+ * be said.
+ */
+export async function isLockOfAnother(
+  { path, image: { definition: owner } }: Pick<LockDocument, "path" | "image">,
+  source: DefinitionSource | undefined,
+): Promise<boolean> {
+  if (!owner || !source) return false;
+  const folder = dirname(path);
+  const isOurs = isDeepStrictEqual(lockedDefinition(source, folder), owner);
+  return !isOurs && (await exists(join(folder, owner.file)));
+}
+
 /** `image.ts`, or `image.ts#train`. */
 export function shownDefinition({ file, export: name }: LockedDefinition): string {
   return name === undefined ? file : `${file}#${name}`;

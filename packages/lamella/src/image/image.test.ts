@@ -12,6 +12,7 @@ import {
   PythonVersionError,
 } from "./error.ts";
 import { Image } from "./image.ts";
+import { lockSubject } from "./lock-subject.ts";
 import { type Platform, UnsupportedPlatformError } from "./platform.ts";
 
 const plain = { pythonVersion: "3.12", installFlyte: false } as const;
@@ -455,13 +456,18 @@ describe("the identifier property", () => {
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
-  test("is computed once, and holds the lock beside the definition", async () => {
-    const make = (): Image =>
-      withDefinitionRoot(root, () => base.clone({ name: "my.app" }).withPipPackages("six"));
+  const make = (): Image =>
+    withDefinitionRoot(root, () => base.clone({ name: "my.app" }).withPipPackages("six"));
+  const lock = (subject: string): Promise<void> =>
+    writeFile(join(root, "pylock.my-app.toml"), `subject = "${subject}"\n`);
+
+  test("is computed once, and holds the lock beside the definition if that is for the image", async () => {
     const image = make();
     const { identifier, uri } = image;
-    await writeFile(join(root, "pylock.my-app.toml"), "lock-version = '1.0'\n");
+    await lock(lockSubject(image.definition));
     expect([image.identifier, image.uri]).toEqual([identifier, uri]);
     expect(make().identifier).not.toBe(identifier);
+    await lock(lockSubject(make().withPipPackages("idna").definition));
+    expect(make().identifier).toBe(identifier);
   });
 });

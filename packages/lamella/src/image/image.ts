@@ -14,7 +14,7 @@ import { type RequirementsOptions, requirementsLayer } from "./layers/requiremen
 import { sourceFileLayer } from "./layers/source-file.ts";
 import { type SourceFolderOptions, sourceFolderLayer } from "./layers/source-folder.ts";
 import { workdirLayer } from "./layers/workdir.ts";
-import { readLock } from "./lock-file.ts";
+import { readFittingLock } from "./lock-file.ts";
 import {
   type NamingOptions,
   namingOptions,
@@ -386,13 +386,15 @@ export class Image {
 
   /**
    * A hash of all that decides what is in the image, the content of its files included: 64 hexadecimal digits, the same
-   * on every machine. If there is a lock for the image beside its definition, it is part of it. Computed when it is first
+   * on every machine. A lock beside its definition that is for what the image asks for is part of it. Computed when it is first
    * asked for, and then kept: {@link computeIdentifier} reads the files afresh.
    *
    * @throws the errors of reading files, {@link MissingFileError} and others
    */
   get identifier(): string {
-    this.#identifier ??= computeIdentifier(this.definition, { lock: readLock(this.definition) });
+    this.#identifier ??= computeIdentifier(this.definition, {
+      lock: readFittingLock(this.definition),
+    });
     return this.#identifier;
   }
 

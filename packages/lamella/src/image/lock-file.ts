@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileSystemError } from "../files/error.ts";
 import type { ImageDefinition } from "./definition.ts";
+import { lockSubject } from "./lock-subject.ts";
 import { imageName } from "./uri.ts";
 
 /**
@@ -22,4 +23,19 @@ export function readLock(definition: ImageDefinition): Uint8Array | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw fileSystemError(path, error);
   }
+}
+
+/**
+ * The bytes of the lock beside the definition if it is for what the image asks for: only then it decides what is in the
+ * image. Raises the errors of reading the lock and requirements files.
+ */
+export function readFittingLock(definition: ImageDefinition): Uint8Array | undefined {
+  const lock = readLock(definition);
+  return lock && fitsDefinition(lock, definition) ? lock : undefined;
+}
+
+/** Whether a lock names the image's {@link lockSubject}. It is looked for as text: an identifier needs no parser. */
+export function fitsDefinition(lock: Uint8Array, definition: ImageDefinition): boolean {
+  const subject = /^subject = "([0-9a-f]{64})"\r?$/m.exec(new TextDecoder().decode(lock))?.[1];
+  return subject === lockSubject(definition);
 }

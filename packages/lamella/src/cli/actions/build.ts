@@ -7,7 +7,7 @@ import type { Image } from "../../image/image.ts";
 import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
-import { inNameOf, namedEvent, shownImage } from "../definition/named-image.ts";
+import { definitionSource, inNameOf, namedEvent, shownImage } from "../definition/named-image.ts";
 import { checkTags } from "../definition/shared-tags.ts";
 import { UsageError } from "../error.ts";
 import { checkMetadataFile, failedImage, type Metadata, writeMetadata } from "../metadata-file.ts";
@@ -44,7 +44,10 @@ export async function buildAction(
   for (const { name, image } of images) {
     const shown = shownImage(definition, { name });
     try {
-      const result = await inNameOf(shown, () => buildShown(image, options, shown, flags, this));
+      const source = definitionSource(definition, { name });
+      const result = await inNameOf(shown, () =>
+        buildShown(image, { ...options, definition: source }, shown, flags, this),
+      );
       built.push({ export: name, ...result });
     } catch (error) {
       const metadata = { images: built, failed: failedImage(name, error) };

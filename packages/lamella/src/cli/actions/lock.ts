@@ -3,7 +3,7 @@ import { lock } from "../../builders/index.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
-import { inNameOf, shownImage } from "../definition/named-image.ts";
+import { definitionSource, inNameOf, shownImage } from "../definition/named-image.ts";
 import { count } from "../terminal/quantity.ts";
 import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
@@ -23,7 +23,7 @@ export async function lockAction(this: CliContext, flags: LockFlags, file: strin
     const options = {
       config,
       signal,
-      definition: { file: definition.file, ...(name !== "default" && { export: name }) },
+      definition: definitionSource(definition, { name }),
       ...(upgrade && { upgrade }),
       ...(force && { force }),
     };

@@ -1,4 +1,5 @@
 import type { BuildEvent } from "../../engine/event.ts";
+import type { DefinitionSource } from "../../engine/lock-owner.ts";
 import { LamellaError } from "../../error.ts";
 import { DefinitionError } from "../../image/error.ts";
 import { NamedImageError } from "../error.ts";
@@ -11,6 +12,14 @@ export function shownImage(
   { name }: Pick<ExportedImage, "name">,
 ): string {
   return name === "default" ? shown : `${shown}#${name}`;
+}
+
+/** An image's definition, as a lock names its owner. */
+export function definitionSource(
+  { file }: Pick<DefinitionArgument, "file">,
+  { name }: Pick<ExportedImage, "name">,
+): DefinitionSource {
+  return { file, ...(name !== "default" && { export: name }) };
 }
 
 /**

@@ -11,6 +11,7 @@ import { shownDefinition } from "../lock-owner.ts";
 import type { Session } from "../session.ts";
 import { LockError, UnknownLibcError } from "./error.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
+import type { LockDocument } from "./lock-document.ts";
 import type { PackageGround } from "./plan-packages.ts";
 
 /** What a lock is looked for, or resolved, for. */
@@ -71,28 +72,53 @@ export async function chooseLock(
 }
 
 function usableLock(
-  { lock: document, lockPath, options, definition }: ImageRequest,
+  request: ImageRequest,
   target: Pick<Lock, "python" | "platform" | "libc">,
   calls: readonly ResolveCall[],
   session: Session,
 ): Lock | undefined {
+  const { lock: document, lockPath, options } = request;
   if (options.upgrade) return undefined;
-  const update = "Write it anew: lamella lock FILE.";
   if (!document) {
-    if (!options.locked) return undefined;
-    const hint = "Write it: lamella lock FILE. Or leave --locked away.";
-    throw new LockError(`There is no lock at ${lockPath}.`, hint);
+    if (options.locked) throw missingLock(request);
+    return undefined;
   }
-  const { python, ...platform } = target;
-  const wanted = calls.map((call) => lockedCall(call, { directory: definition.root }));
-  const reasons = staleReasons(document.file, { python, targets: [platform], calls: wanted });
+  const reasons = reasonsAgainst(document, request, target, calls);
   if (reasons.length === 0) {
     return document.file.locks.find((one) => one.platform === target.platform);
   }
+  const update = "Write it anew: lamella lock FILE.";
   const { definition: owner } = document.image;
   const named = owner ? `${lockPath} (of ${shownDefinition(owner)})` : lockPath;
   const stale = `The lock ${named} does not fit the definition: ${reasons.join(" ")}`;
   if (options.locked) throw new LockError(stale, update);
   session.journal.warn("lock-stale", `${stale} Packages were resolved anew.`, update);
   return undefined;
+}
+
+function missingLock({ lockPath, otherLock }: ImageRequest): LockError {
+  const owner = otherLock?.image.definition;
+  if (!owner) {
+    const hint = "Write it: lamella lock FILE. Or leave --locked away.";
+    return new LockError(`There is no lock at ${lockPath}.`, hint);
+  }
+  return new LockError(
+    `The lock ${lockPath} is that of ${shownDefinition(owner)}, whose image has the same name: this one has none.`,
+    'Give one of the images a name of its own, { name: "…" }, since locks are called after it; then: lamella lock FILE. Or leave --locked away.',
+  );
+}
+
+/** Why the lock does not answer what the definition asks for, one sentence a reason. */
+function reasonsAgainst(
+  { file, image }: LockDocument,
+  { base, definition, lockFits }: ImageRequest,
+  { python, ...platform }: Pick<Lock, "python" | "platform" | "libc">,
+  calls: readonly ResolveCall[],
+): readonly string[] {
+  const wanted = calls.map((call) => lockedCall(call, { directory: definition.root }));
+  const reasons = staleReasons(file, { python, targets: [platform], calls: wanted });
+  if (image.base !== formatReference(base)) reasons.push(`It is for the base ${image.base}.`);
+  // The identifier leaves such a lock out, and so must what is built under it.
+  if (reasons.length === 0 && !lockFits) reasons.push("Its requirements are written otherwise.");
+  return reasons;
 }

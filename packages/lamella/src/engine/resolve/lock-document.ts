@@ -29,6 +29,8 @@ export interface LockedDefinition {
 export interface LockedImage {
   /** Absent where a program that uses the library wrote the lock. */
   readonly definition?: LockedDefinition;
+  /** What was locked: see `lockSubject`. A lock counts for an image whose own it is. */
+  readonly subject: string;
   /** The base as the definition names it, in full. */
   readonly base: string;
   readonly platforms: { readonly [platform in Platform]?: LockedPlatform };
@@ -42,6 +44,7 @@ const lockedPlatform: z.ZodMiniType<LockedPlatform> = z.object({
 
 const lockedImage: z.ZodMiniType<LockedImage> = z.object({
   definition: z.exactOptional(z.object({ file: z.string(), export: z.exactOptional(z.string()) })),
+  subject: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   base: z.string(),
   platforms: z.partialRecord(z.enum(platforms), lockedPlatform) as z.ZodMiniType<
     LockedImage["platforms"]

@@ -1,0 +1,40 @@
+import { resolve } from "node:path";
+import { type CanonicalValue, canonicalDigest } from "../files/canonical.ts";
+import { digestHex } from "../files/digest.ts";
+import { baseReference } from "./base.ts";
+import type { ImageDefinition, LayerDefinition } from "./definition.ts";
+import { encodePythonIndex } from "./layers/python-index.ts";
+import { localRequirement, portableRequirement } from "./local-requirement.ts";
+import { formatReference, parseReference } from "./reference.ts";
+import { readRequirementsFile } from "./requirements-file.ts";
+import { logicalLines } from "./requirements-lines.ts";
+
+/**
+ * What a lock of the image is about, as 64 hexadecimal digits: the base by its name, and what the Python layers ask for.
+ * A lock names its own, so that one of another definition, or of what the image asked for before, is known without a
+ * parser or a network. Comments of requirements files and places on this machine do not count. Raises the errors of
+ * reading requirements files.
+ */
+export function lockSubject({ base, pythonVersion, layers, root }: ImageDefinition): string {
+  const reference = formatReference(parseReference(baseReference(base, pythonVersion)));
+  const calls = layers.flatMap((layer) => asked(layer, root) ?? []);
+  return digestHex(canonicalDigest(["lamella.lock-subject.v1", reference, calls]));
+}
+
+function asked(layer: LayerDefinition, root: string): CanonicalValue | undefined {
+  if (layer.kind === "pip-packages") {
+    const packages = layer.packages.map((text) => {
+      const local = localRequirement(text);
+      return local === undefined ? text : portableRequirement(local);
+    });
+    return { packages, index: encodePythonIndex(layer) };
+  }
+  if (layer.kind === "requirements") {
+    const { files } = readRequirementsFile(resolve(root, layer.file));
+    const lines = files.map(({ bytes }) =>
+      logicalLines(new TextDecoder().decode(bytes)).map(({ line }) => line),
+    );
+    return { lines, index: encodePythonIndex(layer) };
+  }
+  return undefined;
+}
