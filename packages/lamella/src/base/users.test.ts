@@ -123,8 +123,17 @@ describe("addUser", () => {
     expect(() => addUser(debian, user)).toThrow(AccountError);
   });
 
-  test("refuses account files that are links", () => {
-    const linked = { ...debian, links: new Map([["etc", "/config/etc"]]) };
-    expect(() => addUser(linked, flyte)).toThrow(AccountError);
+  test.each([
+    ["etc", "/config/etc", "/etc/passwd"],
+    ["etc/group", "../config/group", "/etc/group"],
+  ])("refuses account files behind the link %s, and names a way that works", (path, to, file) => {
+    const linked = { ...debian, links: new Map([[path, to]]) };
+    expect(() => addUser(linked, flyte)).toThrow(
+      expect.objectContaining({
+        code: "base-account",
+        message: expect.stringContaining(`${file} is a link`),
+        hint: expect.stringMatching(/account files are files, or Image\.fromBase/),
+      }),
+    );
   });
 });

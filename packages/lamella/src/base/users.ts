@@ -70,7 +70,8 @@ function checkUser(outline: Outline, user: NewUser): void {
     if (resolvePath(outline, file) === file) continue;
     throw new AccountError(
       `Cannot add the user ${name}: /${file} is a link in the base.`,
-      "Use a base whose account files are files, or one that has the user already.",
+      // Nor does an outline look behind such a link: whether the user is there already is not known.
+      "Use a base whose account files are files, or Image.fromBase, which adds no user.",
     );
   }
 }
