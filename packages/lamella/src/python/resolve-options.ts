@@ -50,6 +50,8 @@ export interface ResolveOptions {
   /** The machine's, where they are read already. */
   readonly indexes?: IndexSettings | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told before uv is installed, which can take a minute. */
+  readonly onInstallUv?: (() => void) | undefined;
 }
 
 /** The target in words, for messages. */

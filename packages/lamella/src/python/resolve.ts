@@ -45,7 +45,7 @@ export async function resolve(options: ResolveOptions): Promise<Lock> {
     if (remembered) return remembered;
   }
 
-  const uv = await findUv({ store, env, signal });
+  const uv = await findUv({ store, env, signal, onInstall: options.onInstallUv });
   await using scratch = await store.scratch("resolve");
   const compile = await uvCompile(uv, options, settings, scratch.path);
   const document = await compile("all", calls, preferencesOf(options), options.upgrade === true);

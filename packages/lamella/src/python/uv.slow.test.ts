@@ -30,7 +30,12 @@ afterAll(async () => {
 });
 
 test("uv is installed once, through the machine's own settings, also when many want it", async () => {
-  const found = await Promise.all([1, 2, 3].map(() => findUv({ store, env })));
+  let announced = 0;
+  const onInstall = (): void => {
+    announced++;
+  };
+  const found = await Promise.all([1, 2, 3].map(() => findUv({ store, env, onInstall })));
+  expect(announced).toBe(1);
   expect(new Set(found).size).toBe(1);
   const start = performance.now();
   expect(await findUv({ store, env: { ...env, PATH: "/nowhere" } })).toBe(found[0]);

@@ -24,8 +24,10 @@ export async function findUv(options: {
   readonly store: Store;
   readonly env: Environment;
   readonly signal?: AbortSignal | undefined;
+  /** Told before uv is installed. */
+  readonly onInstall?: (() => void) | undefined;
 }): Promise<string> {
-  const { store, env, signal } = options;
+  const { store, env, signal, onInstall } = options;
   for (const candidate of await executables("uv", env)) {
     if (await isUsable(candidate, env, signal)) return candidate;
   }
@@ -34,6 +36,7 @@ export async function findUv(options: {
   if (await isUsable(installed, env, signal)) return installed;
   await using _lock = await acquireLock(store, "install-uv", { signal });
   if (await isUsable(installed, env, signal)) return installed;
+  onInstall?.();
   await install(home, store, env, signal);
   return installed;
 }

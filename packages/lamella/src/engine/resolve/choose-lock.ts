@@ -61,6 +61,11 @@ export async function chooseLock(
     memo: session.memo,
     env: session.env,
     signal: session.signal,
+    onInstallUv: () =>
+      session.journal.warn(
+        "uv-installed",
+        "uv resolves Python packages, and there is none that is new enough on PATH: it is being installed into the store, this once.",
+      ),
   });
   for (const { name, versions } of first ? differingVersions(first, lock) : []) {
     session.journal.warn(
