@@ -15,10 +15,11 @@ beforeAll(async () => {
 });
 afterAll(() => registry?.[Symbol.asyncDispose]());
 
+/** What an image is made from, its name, and the calls that follow. */
+type Definition = readonly [base: string, name: string, ...calls: string[]];
+
 /** A project whose `image.ts` exports the images: options and calls by name. */
-function project(
-  images: Readonly<Record<string, readonly [base: string, name: string, ...calls: string[]]>>,
-): Promise<Project> {
+function project(images: Readonly<Record<string, Definition>>): Promise<Project> {
   const exports = Object.entries(images).map(([name, [base, repository, ...calls]]) => {
     const options = JSON.stringify({ registry: registry.host, name: repository });
     const image = [`Image.fromBase("${base}", ${options})`, ...calls].join(".");
@@ -37,9 +38,10 @@ function run({ folder, store }: Project, ...args: string[]) {
 test("when the second fails, the metadata file has the first and says what failed", async () => {
   await using images = await project({
     a: [python, "first", 'withEnvVars({ A: "1" })'],
-    b: [`${registry.host}/absent:1`, "second", 'withEnvVars({ A: "1" })'],
+    b: [python, "second", 'withPipPackages("absent")'],
     c: [python, "third", 'withEnvVars({ A: "1" })'],
   });
+  await mkdir(join(images.folder, "wheels"));
   const { code } = await run(images, "build", "image.ts", "--metadata-file", "built.json");
   expect(code).toBe(1);
   const metadata = JSON.parse(await readFile(join(images.folder, "built.json"), "utf8"));
@@ -48,6 +50,24 @@ test("when the second fails, the metadata file has the first and says what faile
     failed: { export: "b", message: expect.stringContaining("absent") },
   });
   expect(metadata.images).toHaveLength(1);
+});
+
+test.each([
+  ["a base that is not there", (): Definition => [`${registry.host}/absent:1`, "b"], /absent/],
+  [
+    "a variable that is not set",
+    (): Definition => [python, "b", 'withEnvVars({ PW: "pa$word" })'],
+    /image\.ts#b: withEnvVars: the value of PW refers to "\$word".*\n.*write "\\\\\$" in the definition/,
+  ],
+] as const)("%s in the second is found before the first is built", async (_, second, message) => {
+  await using images = await project({
+    a: [python, "checked", 'withEnvVars({ A: "1" })'],
+    b: second(),
+  });
+  const { code, stdout, stderr } = await run(images, "build", "image.ts");
+  expect(stderr).toMatch(message);
+  expect(stdout).toBe("");
+  expect(code).toBe(1);
 });
 
 test("the lock of one changes nothing for another whose image has the same name", async () => {

@@ -1,5 +1,5 @@
 export type { Builder, BuildOptions, LockOptions, PlanOptions } from "./builders/builder.ts";
-export { build, lock, plan } from "./builders/index.ts";
+export { build, check, lock, plan } from "./builders/index.ts";
 export { type Config, loadConfig } from "./config/config.ts";
 export { Build } from "./engine/build.ts";
 export type { BuildEvent, Task, TaskKind, TaskOutcome } from "./engine/event.ts";

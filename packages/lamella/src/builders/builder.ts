@@ -59,6 +59,8 @@ export interface Builder {
   build(image: Image, options: BuildOptions): Build;
   /** What {@link build} would do, one plan a platform. */
   plan(image: Image, options: PlanOptions): Promise<readonly BuildPlan[]>;
+  /** Raises what {@link build} would because of the definition, its base and secrets. Nothing is resolved or built. */
+  check(image: Image, options: PlanOptions): Promise<void>;
   /** Writes the lock of an image beside its definition. */
   lock(image: Image, options: LockOptions): Promise<WrittenLock>;
 }

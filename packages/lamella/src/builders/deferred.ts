@@ -15,6 +15,7 @@ export function deferredBuilder(name: string, load: () => Promise<Builder>): Bui
         return await building;
       }),
     plan: async (image, options) => (await load()).plan(image, options),
+    check: async (image, options) => (await load()).check(image, options),
     lock: async (image, options) => (await load()).lock(image, options),
   };
 }

@@ -37,6 +37,19 @@ export function plan(image: Image, options: PlanOptions = {}): Promise<readonly 
 }
 
 /**
+ * Looks for what would make {@link build} fail because of the definition, its base and its secrets. Nothing is resolved
+ * or built. For a program that builds several images, and wants all or none.
+ *
+ * @example
+ * ```ts
+ * for (const image of images) await check(image);
+ * ```
+ */
+export function check(image: Image, options: PlanOptions = {}): Promise<void> {
+  return nativeBuilder.check(image, options);
+}
+
+/**
  * Writes the lock of an image beside its definition. Builds use it from then on.
  *
  * @example

@@ -1,8 +1,9 @@
 import { loadConfig } from "../config/config.ts";
 import { Build } from "../engine/build.ts";
 import { buildImage } from "../engine/build-image.ts";
+import { checkImage } from "../engine/check-image.ts";
 import type { BuildEvent } from "../engine/event.ts";
-import { openTarget } from "../engine/export/open-target.ts";
+import { openTarget, requireRegistry } from "../engine/export/open-target.ts";
 import { requestImage } from "../engine/image-request.ts";
 import { Journal } from "../engine/journal.ts";
 import { lockImage } from "../engine/lock-image.ts";
@@ -33,6 +34,15 @@ export const nativeBuilder: Builder = {
       const request = await requestImage(image.definition, options, session);
       const prepared = await resolveImage(request, session);
       return prepared.map(({ plan }) => plan);
+    });
+  },
+
+  async check(image, options) {
+    const { emit = ignore } = options;
+    return withSession(options, emit, async (session) => {
+      const request = await requestImage(image.definition, options, session);
+      requireRegistry(request);
+      await checkImage(request, session);
     });
   },
 

@@ -34,7 +34,12 @@ test.each(["$2b$12$abc", "${A:-x}", "${A", "$constructor", "$__proto__"])(
   (value) => {
     const { definition } = image.withEnvVars({ HASH: value });
     expect(() => definedEnvironment(definition, { A: "1" })).toThrow(DefinitionError);
-    expect(() => definedEnvironment(definition, { A: "1" })).toThrow("the value of HASH refers to");
+    expect(() => definedEnvironment(definition, { A: "1" })).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("the value of HASH refers to"),
+        hint: expect.stringContaining(String.raw`write "\\$" in the definition`),
+      }),
+    );
   },
 );
 

@@ -12,8 +12,9 @@ const reference = /\\\$|\$([A-Za-z_][A-Za-z0-9_]*)|\$\{([^}]*)(\}?)/g;
  * layers win.
  *
  * `$NAME` and `${NAME}` in a value stand for what the variable is below that layer, as in a Dockerfile's ENV, so
- * `PATH: "/tools/bin:$PATH"` does what it says; `\$` is a dollar sign, and so is one that no name follows. Raises
- * {@link DefinitionError} for a variable that is not there, since an empty text in its place is never what was meant.
+ * `PATH: "/tools/bin:$PATH"` does what it says; `\$` (in TypeScript `"\\$"`) is a dollar sign, and so is one that no
+ * name follows. Raises {@link DefinitionError} for a variable that is not there, since an empty text in its place is
+ * never what was meant.
  *
  * @example
  * ```ts
@@ -43,7 +44,7 @@ function expand(variable: string, value: string, known: Variables): string {
       if (closed !== "" && Object.hasOwn(known, name)) return known[name] ?? "";
       throw new DefinitionError(
         `withEnvVars: the value of ${variable} refers to ${show(text)}, which is not set at that point.`,
-        "Write \\$ for a dollar sign.",
+        `For a dollar sign, write "\\\\$" in the definition: of "\\$", JavaScript leaves nothing but the dollar sign.`,
       );
     },
   );

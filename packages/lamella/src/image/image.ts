@@ -303,7 +303,7 @@ export class Image {
 
   /**
    * Sets environment variables. `$NAME` in a value stands for what the variable was before, as in a Dockerfile; write
-   * `\$` for a dollar sign. With no variable, the image as it is.
+   * `"\\$"` for a dollar sign that a name follows. With no variable, the image as it is.
    *
    * @throws {@link DefinitionError}
    * @example

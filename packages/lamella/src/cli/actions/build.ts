@@ -1,18 +1,24 @@
 import { resolve } from "node:path";
 import type { BuildOptions } from "../../builders/builder.ts";
-import { build } from "../../builders/index.ts";
+import { build, check } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
 import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 import type { Image } from "../../image/image.ts";
 import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
-import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import type { ExportedImage } from "../definition/exported-images.ts";
+import {
+  type DefinitionArgument,
+  loadDefinition,
+  parseDefinitionArgument,
+} from "../definition/load-definition.ts";
 import { definitionSource, inNameOf, namedEvent, shownImage } from "../definition/named-image.ts";
 import { checkTags } from "../definition/shared-tags.ts";
 import { UsageError } from "../error.ts";
 import { checkMetadataFile, failedImage, type Metadata, writeMetadata } from "../metadata-file.ts";
 import { chooseRenderer, type ProgressMode } from "../progress/choose-renderer.ts";
 import { loadSettings } from "./settings.ts";
+import { showTasks } from "./show-tasks.ts";
 
 export interface BuildFlags extends CommonFlags, PlanningFlags {
   readonly output?: NonNullable<BuildOptions["output"]>;
@@ -40,6 +46,7 @@ export async function buildAction(
   const images = await loadDefinition(definition, this);
   const options = { ...buildOptions(flags, this.cwd), config, signal: this.signal };
   checkTags(images, options, definition.shown);
+  await checkAll(images, definition, options, this);
   const built: Metadata["images"][number][] = [];
   for (const { name, image } of images) {
     const shown = shownImage(definition, { name });
@@ -57,6 +64,22 @@ export async function buildAction(
     }
   }
   if (metadataFile !== undefined) await writeMetadata(metadataFile, { images: built });
+}
+
+/** Finds what would make a later image fail before the first of several is pushed. */
+async function checkAll(
+  images: readonly ExportedImage[],
+  definition: DefinitionArgument,
+  options: BuildOptions,
+  context: CliContext,
+): Promise<void> {
+  if (images.length < 2) return;
+  for (const exported of images) {
+    const shown = shownImage(definition, exported);
+    await inNameOf(shown, () =>
+      showTasks(context, shown, (emit) => check(exported.image, { ...options, emit })),
+    );
+  }
 }
 
 function checkTogether({ output, push, locked, upgrade }: BuildFlags, file: string): void {

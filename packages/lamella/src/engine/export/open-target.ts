@@ -14,25 +14,30 @@ import type { Target } from "./target.ts";
  * store. Raises NoRegistryError when a push is asked for and no registry is known, and InvalidLayoutError.
  */
 export async function openTarget(
-  { definition, uri, options }: ImageRequest,
+  request: ImageRequest,
   { client, store, signal }: Session,
 ): Promise<Target> {
+  requireRegistry(request);
+  const { definition, uri, options } = request;
   if (options.output) return new LayoutTarget(await createLayout(options.output.path), signal);
   if (definition.registry !== undefined) {
     return new RegistryTarget(client.repository(parseReference(uri), { direct: true }), signal);
   }
-  if (options.push) {
-    const name = imageName(definition) ?? uri;
-    throw new NoRegistryError(
-      `The image ${name} is to be pushed, and no registry is set.`,
-      [
-        "Set one of:",
-        `- in the definition: { registry: "ghcr.io/acme" }`,
-        "- in the environment: FLYTE_IMAGE_REGISTRY=ghcr.io/acme",
-        "- in config.yaml: image: { registry: ghcr.io/acme }",
-        "Or leave --push away: the image is then built into the local store, where 'lamella run' finds it.",
-      ].join("\n"),
-    );
-  }
   return new StoreTarget(store, uri.slice(0, uri.lastIndexOf(":")));
+}
+
+/** Raises NoRegistryError when a push is asked for and no registry is known. */
+export function requireRegistry({ definition, uri, options }: ImageRequest): void {
+  if (!options.push || options.output || definition.registry !== undefined) return;
+  const name = imageName(definition) ?? uri;
+  throw new NoRegistryError(
+    `The image ${name} is to be pushed, and no registry is set.`,
+    [
+      "Set one of:",
+      `- in the definition: { registry: "ghcr.io/acme" }`,
+      "- in the environment: FLYTE_IMAGE_REGISTRY=ghcr.io/acme",
+      "- in config.yaml: image: { registry: ghcr.io/acme }",
+      "Or leave --push away: the image is then built into the local store, where 'lamella run' finds it.",
+    ].join("\n"),
+  );
 }

@@ -3,6 +3,7 @@ import type { Lock } from "../../python/lock.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { Session } from "../session.ts";
 import { together } from "../together.ts";
+import { checkEnvironment } from "./check-environment.ts";
 import { findBase } from "./find-base.ts";
 import { preparePlan } from "./prepare-plan.ts";
 import type { PreparedPlan } from "./prepared-plan.ts";
@@ -24,6 +25,7 @@ export async function resolveImage(
     pythonCalls(request.definition, session.signal),
     ...wanted.map((platform) => findBase(request, platform, session)),
   ]);
+  for (const base of bases) checkEnvironment(request.definition, base);
   const trees = new SourceTrees(session);
   const prepared: PreparedPlan[] = [];
   let first: Lock | undefined;
