@@ -48,6 +48,8 @@ export interface RunningRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`, as it stands in an image reference. */
   readonly host: string;
   readonly pid: number;
+  /** Its data, its settings and its access log. */
+  readonly folder: string;
   /** All requests so far, in the order in which they ended. */
   accessLog(): Promise<readonly RequestLine[]>;
 }
@@ -75,6 +77,7 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     return {
       host,
       pid: running.pid ?? 0,
+      folder,
       accessLog: () => readAccessLog(logPath, host, options),
       [Symbol.asyncDispose]: () => end(running, folder),
     };

@@ -108,8 +108,13 @@ export async function machineFiles(): Promise<MachineFile[]> {
   return (await Promise.all(files)).flat();
 }
 
-/** Without what is below a layer that hides everything; overlayfs itself does not look at the mark on a root. */
+/**
+ * Without what is below a layer that hides everything: overlayfs itself does not look at the mark on a root. Of a layer that
+ * is there twice only the higher one, which says again all that the lower one does: overlayfs refuses a directory twice.
+ */
 function visible(snapshots: readonly Snapshot[]): readonly Snapshot[] {
   const from = snapshots.findLastIndex(({ opaque }) => opaque.includes(""));
-  return from < 0 ? snapshots : snapshots.slice(from);
+  const seen = from < 0 ? snapshots : snapshots.slice(from);
+  const highest = new Map(seen.map(({ diffId }, index) => [diffId, index]));
+  return seen.filter(({ diffId }, index) => highest.get(diffId) === index);
 }
