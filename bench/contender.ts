@@ -2,6 +2,12 @@ import type { BuildEvent } from "../packages/lamella/src/engine/event.ts";
 
 export type ContenderName = "lamella" | "buildkit";
 
+/**
+ * Whether the working directory is set before the sources are copied there, or after. The image is the same. For BuildKit
+ * `WORKDIR` makes a directory, so it unpacks all that lies below: where nothing changed there, it does not.
+ */
+export type CallOrder = "workdir-first" | "workdir-last";
+
 /** A builder as it is on a machine on which it was just installed, with a project to build. */
 export interface Contender extends AsyncDisposable {
   readonly name: ContenderName;
@@ -10,6 +16,11 @@ export interface Contender extends AsyncDisposable {
    * of its own for it.
    */
   build(packages: readonly string[], tag: string): Promise<BuiltImage>;
+  /**
+   * Leaves an image of these packages and a cache of it in the registry, and then is on another machine, on which it was
+   * just installed: what is built from then on is built with that cache. None of this is measured.
+   */
+  moveToFreshMachine(packages: readonly string[], order: CallOrder): Promise<void>;
 }
 
 export interface BuiltImage {

@@ -19,13 +19,14 @@ export interface LamellaOptions {
 export async function startLamella(ground: Ground, options: LamellaOptions): Promise<Contender> {
   const { folder, project, registry, wheels, tools, signal } = ground;
   await writeFile(join(project, "config.yaml"), settings(registry, wheels));
-  const env = {
-    ...process.env,
-    LAMELLA_HOME: join(folder, "store"),
-    PATH: [tools, process.env["PATH"]].join(delimiter),
+  const cache = `${registry}/bench/cache:main`;
+  let store = join(folder, "store");
+  let fromCache: readonly string[] = [];
+  const lamella = (...args: readonly string[]): ReturnType<typeof run> => {
+    const PATH = [tools, process.env["PATH"]].join(delimiter);
+    const env = { ...process.env, LAMELLA_HOME: store, PATH };
+    return run(process.execPath, [cli, ...args], { cwd: project, env, signal });
   };
-  const lamella = (...args: string[]): ReturnType<typeof run> =>
-    run(process.execPath, [cli, ...args], { cwd: project, env, signal });
 
   const file = join(project, "image.ts");
   if (options.baseKnown) {
@@ -36,10 +37,17 @@ export async function startLamella(ground: Ground, options: LamellaOptions): Pro
     name: "lamella",
     build: async (packages) => {
       await writeFile(file, definition(registry, packages));
-      const { seconds, stdout } = await lamella("build", file, "--progress", "json");
+      const { seconds, stdout } = await lamella("build", file, "--progress", "json", ...fromCache);
       const events = parseEvents(stdout);
       const { uri } = resultOf(events);
       return { seconds, events, forDocker: () => Promise.resolve(uri) };
+    },
+    moveToFreshMachine: async (packages, order) => {
+      await writeFile(file, definition(registry, packages));
+      await lamella("lock", file);
+      await lamella("build", file, "--force", "--cache-to", cache);
+      store = join(folder, `store-${order}`);
+      fromCache = ["--locked", "--cache-from", cache];
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

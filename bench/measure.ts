@@ -4,6 +4,7 @@ export const cases = [
   "nothing-changed",
   "add-one",
   "source-only",
+  "fresh-machine",
   "pull",
   "start",
 ] as const;
@@ -14,6 +15,7 @@ const standsOn: Readonly<Partial<Record<Case, Case>>> = {
   "nothing-changed": "cold",
   "add-one": "cold",
   "source-only": "cold",
+  "fresh-machine": "cold",
   pull: "add-one",
   start: "pull",
 };
@@ -40,6 +42,8 @@ export type MeasureName =
   | "nothingChanged"
   | "addOne"
   | "sourceOnly"
+  | "freshMachine"
+  | "freshMachineWorkdirLast"
   | "pullCold"
   | "pullColdBytes"
   | "pullAddOne"
@@ -52,6 +56,12 @@ export const measures: Readonly<Record<MeasureName, Measure>> = {
   nothingChanged: { title: "nothing changed", unit: "seconds" },
   addOne: { title: "one small package more", unit: "seconds", wanted: 0.05 },
   sourceOnly: { title: "one source file changed", unit: "seconds" },
+  freshMachine: { title: "the same on a fresh machine, WORKDIR first", unit: "seconds" },
+  freshMachineWorkdirLast: {
+    title: "the same on a fresh machine, WORKDIR last",
+    unit: "seconds",
+    wanted: 0.1,
+  },
   pullCold: { title: "first pull", unit: "seconds", wanted: 1 },
   pullColdBytes: { title: "first pull, bytes", unit: "bytes" },
   pullAddOne: { title: "pull with one package more", unit: "seconds", wanted: 0.2 },

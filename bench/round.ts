@@ -76,6 +76,18 @@ export async function runRound(options: RoundOptions): Promise<void> {
     for (const { project } of sides) await project.changeSource();
     await build("sourceOnly", packages, sides, options);
   }
+  if (cases.has("fresh-machine")) {
+    for (const [measure, order] of [
+      ["freshMachine", "workdir-first"],
+      ["freshMachineWorkdirLast", "workdir-last"],
+    ] as const) {
+      for (const { contender, project } of sides) {
+        await contender.moveToFreshMachine(packages, order);
+        await project.changeSource();
+      }
+      await build(measure, packages, sides, options);
+    }
+  }
   if (!cases.has("pull")) return;
   await measurePullsAndStarts(
     sides.map(({ contender, registry }, index) => ({
