@@ -1,6 +1,6 @@
 import { layerBytes, mirrorReference, promisedPython, pushBase } from "../../base/bootstrap.ts";
 import { type DebianImage, makeDebianImage } from "../../base/debian-image.ts";
-import { Journal } from "../../engine/journal.ts";
+import { Journal, type RunningTask } from "../../engine/journal.ts";
 import { openSession } from "../../engine/session.ts";
 import { machinePlatform, type Platform } from "../../image/platform.ts";
 import { formatReference, parseReference } from "../../image/reference.ts";
@@ -39,7 +39,10 @@ export async function baseBootstrapAction(
     for (const platform of platforms) {
       const title = `Debian ${suite} for ${platform} from this machine's apt sources`;
       const options = { suite, python, platform, store, env, signal };
-      made.push(await journal.task("base", title, () => makeDebianImage(options)));
+      const make = (task: RunningTask): Promise<DebianImage> =>
+        // It takes minutes: what goes on is worth knowing.
+        makeDebianImage({ ...options, onLine: (line) => task.output("stderr", line) });
+      made.push(await journal.task("base", title, make));
     }
     const total = made.reduce((sum, { image }) => sum + layerBytes(image), 0);
     const pushed = await journal.task(
