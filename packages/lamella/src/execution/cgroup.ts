@@ -1,8 +1,9 @@
-import { readdir, readFile, rmdir, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { digestHex, sha256 } from "../files/digest.ts";
 import type { Store } from "../store/store.ts";
+import { ExecutionUnsupportedError } from "./error.ts";
 
 /** Below this cgroup, in each hierarchy, are those of our containers. */
 const parent = "lamella";
@@ -48,6 +49,60 @@ export async function removeDeadCgroups(store: Store): Promise<void> {
 export async function removeCgroups(id: string): Promise<void> {
   const hierarchies = await cgroupMounts();
   await Promise.all(hierarchies.map((hierarchy) => removeCgroup(join(hierarchy, parent, id))));
+}
+
+/**
+ * How many processes of a container the kernel ended for want of memory: the container's limit, or the machine's.
+ * Undefined where nobody has counted.
+ */
+export async function outOfMemoryKills(id: string): Promise<number | undefined> {
+  for (const hierarchy of await cgroupMounts()) {
+    // cgroup-v2.rst, "Memory Interface Files"; cgroup-v1/memory.rst, "OOM Control".
+    for (const file of ["memory.events", "memory.oom_control"]) {
+      const text = await readFile(join(hierarchy, parent, id, file), "utf8").catch(() => "");
+      const kills = /^oom_kill (\d+)$/m.exec(text)?.[1];
+      if (kills !== undefined) return Number(kills);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Makes a cgroup of so many bytes of memory for a container that has no runtime to do it, and returns the file that a
+ * process writes 0 to so as to be in it. Raises {@link ExecutionUnsupportedError}.
+ */
+export async function createMemoryCgroup(id: string, bytes: number): Promise<string> {
+  for (const hierarchy of await cgroupMounts()) {
+    const folder = join(hierarchy, parent, id);
+    const version2 = (await listed(hierarchy, "cgroup.controllers")).includes("memory");
+    if (!version2 && !(await isThere(join(hierarchy, "memory.limit_in_bytes")))) continue;
+    try {
+      await mkdir(folder, { recursive: true });
+      if (version2) {
+        for (const above of [hierarchy, join(hierarchy, parent)]) {
+          await writeFile(join(above, "cgroup.subtree_control"), "+memory");
+        }
+      }
+      const limit = version2 ? "memory.max" : "memory.limit_in_bytes";
+      await writeFile(join(folder, limit), String(bytes));
+      return join(folder, "cgroup.procs");
+    } catch (error) {
+      throw noMemoryLimit(error);
+    }
+  }
+  throw noMemoryLimit();
+}
+
+function noMemoryLimit(cause?: unknown): ExecutionUnsupportedError {
+  return new ExecutionUnsupportedError(
+    "The memory of a step cannot be limited here: there is no cgroup for memory that this user may make.",
+    "Leave the limit out, or run as root where the kernel has the memory controller.",
+    { cause },
+  );
+}
+
+async function listed(folder: string, file: string): Promise<string[]> {
+  return (await readFile(join(folder, file), "utf8").catch(() => "")).split(/\s+/);
 }
 
 async function removeCgroup(path: string): Promise<void> {

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import type { ScratchDirectory } from "../store/session.ts";
 import type { Store } from "../store/store.ts";
 import type { BindMount } from "./bind-mount.ts";
-import { cgroupsPath, containerId, removeCgroups } from "./cgroup.ts";
+import {
+  cgroupsPath,
+  containerId,
+  createMemoryCgroup,
+  outOfMemoryKills,
+  removeCgroups,
+} from "./cgroup.ts";
 import type { ContainerProcess } from "./container-process.ts";
 import { type Enclosed, enclose } from "./enclosure.ts";
 import { findMountPoint, type MountPoint } from "./mount-point.ts";
@@ -28,6 +34,10 @@ export interface ContainerOptions {
   readonly mounts?: readonly WantedMount[];
   /** Files in memory that `mounts` name. */
   readonly privateFiles?: readonly PrivateFile[];
+  /** Whether all its other processes end with the command, which gets no signals then. */
+  readonly isFirst: boolean;
+  /** Bytes of memory that all its processes may have together. */
+  readonly memory?: number | undefined;
   readonly stdio: StdioOptions;
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,9 +48,17 @@ export interface Container extends AsyncDisposable {
   readonly running: Enclosed;
   /** To be asked after it ended: why its command could not be started; undefined for one that ran. */
   readonly failure: () => Promise<Error | undefined>;
+  /**
+   * To be asked after it ended: how many of its processes the kernel ended for want of memory; undefined where nobody has
+   * counted.
+   */
+  readonly outOfMemoryKills: () => Promise<number | undefined>;
 }
 
-/** Starts a process in a root filesystem of snapshots. Raises MountError, ToolMissingError. */
+/**
+ * Starts a process in a root filesystem of snapshots. Raises MountError, ToolMissingError, and ExecutionUnsupportedError
+ * where memory cannot be limited.
+ */
 export async function startContainer(options: ContainerOptions): Promise<Container> {
   const { snapshots, process, store, scratch, stdio, signal } = options;
   const { mounts = [], privateFiles = [] } = options;
@@ -55,7 +73,7 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
     const from = "path" in source ? source.path : join(rootfs.memory, source.privateFile);
     return { source: from, destination: `/${path}`, writable };
   });
-  const prepared = prepareContainer(options, rootfs, id, binds);
+  const prepared = await prepareContainer(options, rootfs, id, binds);
   signal?.throwIfAborted();
   const running = enclose(
     rootfs,
@@ -66,22 +84,26 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
     rootfs,
     running,
     failure: prepared.failure,
+    outOfMemoryKills: () => outOfMemoryKills(id),
     [Symbol.asyncDispose]: async () => {
       await running[Symbol.asyncDispose]();
-      // A runtime that ends in peace does this itself.
       await removeCgroups(id);
     },
   };
 }
 
-function prepareContainer(
-  { runtime, process, scratch }: ContainerOptions,
+async function prepareContainer(
+  { runtime, process, scratch, isFirst, memory }: ContainerOptions,
   rootfs: Rootfs,
   id: string,
   binds: readonly BindMount[],
-): PreparedContainer {
-  if (runtime.kind === "namespaces") return prepareNamespaces(process, rootfs, binds);
-  const spec = { process, rootfs: rootfs.path, cgroupsPath: cgroupsPath(id), binds };
+): Promise<PreparedContainer> {
+  if (runtime.kind === "namespaces") {
+    const cgroup = memory === undefined ? undefined : await createMemoryCgroup(id, memory);
+    return prepareNamespaces(process, rootfs, { binds, cgroup });
+  }
+  const path = rootfs.path;
+  const spec = { process, rootfs: path, cgroupsPath: cgroupsPath(id), binds, isFirst, memory };
   const log = join(scratch.path, "log.json");
-  return prepareOciContainer(runtime.executable, id, spec, { memory: rootfs.memory, log });
+  return prepareOciContainer(runtime, id, spec, { memory: rootfs.memory, log });
 }

@@ -52,6 +52,16 @@ export class LayerUnwritableError extends LamellaError {
   readonly code = "execution-layer-unwritable";
 }
 
+/** A command of a step took longer than it may. */
+export class StepTimeoutError extends LamellaError {
+  readonly code = "execution-step-timeout";
+}
+
+/** The kernel ended a command of a step, or a process of it, for want of memory. */
+export class StepOutOfMemoryError extends LamellaError {
+  readonly code = "execution-step-out-of-memory";
+}
+
 /** A command of a step ended with an exit code other than 0. */
 export class StepFailedError extends LamellaError {
   readonly code = "execution-step-failed";
@@ -61,10 +71,8 @@ export class StepFailedError extends LamellaError {
   readonly lastLines: readonly string[];
 
   constructor(args: readonly string[], exitCode: number, lastLines: readonly string[]) {
-    const command = args.at(-1) ?? "";
-    const shown = command.length > 200 ? `${command.slice(0, 200)}…` : command;
     super(
-      [`The command failed with exit code ${exitCode}: ${shown}`, ...lastLines].join("\n"),
+      [`The command failed with exit code ${exitCode}: ${shown(args)}`, ...lastLines].join("\n"),
       "Its last lines are above; what they complain of is to be put right in the definition.",
     );
     this.exitCode = exitCode;
@@ -75,4 +83,11 @@ export class StepFailedError extends LamellaError {
 /** Programs of another platform than the machine's, and no emulator registered for them. */
 export class ForeignPlatformError extends LamellaError {
   readonly code = "execution-foreign-platform";
+}
+
+/** How a command is named in a message: a shell's script, or the program and its arguments. */
+export function shown(args: readonly string[]): string {
+  const isScript = args.length === 3 && args[1] === "-c";
+  const command = (isScript ? args[2] : args.join(" ")) ?? "";
+  return command.length > 200 ? `${command.slice(0, 200)}…` : command;
 }

@@ -56,11 +56,16 @@ const scriptName = "start.sh";
 export function prepareNamespaces(
   process: ContainerProcess,
   { path: rootfs, memory }: Pick<Rootfs, "path" | "memory">,
-  binds: readonly BindMount[] = [],
+  options: {
+    readonly binds: readonly BindMount[];
+    /** The file that makes who writes 0 to it a member of a cgroup. */
+    readonly cgroup: string | undefined;
+  },
 ): PreparedContainer {
   const script = [
     kernelMounts,
-    ...binds.map(({ source, destination, writable }) =>
+    ...(options.cgroup === undefined ? [] : [`echo 0 > ${shellWord(options.cgroup)}`]),
+    ...options.binds.map(({ source, destination, writable }) =>
       shellCommand(["bind", source, destination, writable ? "" : ",ro"]),
     ),
     ...startCommands(process, rootfs),

@@ -10,7 +10,7 @@ import { type RuntimeSpecOptions, runtimeSpec } from "./runtime-spec.ts";
  * its log is at the path `log`.
  */
 export function prepareOciContainer(
-  executable: string,
+  { executable, keeps = false }: { readonly executable: string; readonly keeps?: boolean },
   id: string,
   spec: RuntimeSpecOptions,
   { memory, log }: { readonly memory: string; readonly log: string },
@@ -18,7 +18,11 @@ export function prepareOciContainer(
   const bytes = Buffer.from(JSON.stringify(runtimeSpec(spec)));
   const state = ["--root", join(memory, "state"), "--log", log, "--log-format", "json"];
   return {
-    args: [executable, ...state, "run", "--bundle", join(memory, "bundle"), id],
+    args: [executable, ...state, "run"].concat(keeps ? ["--keep"] : [], [
+      "--bundle",
+      join(memory, "bundle"),
+      id,
+    ]),
     privateFiles: [{ path: "bundle/config.json", bytes, mode: 0o600, uid: 0, gid: 0 }],
     newSession: true,
     failure: async () => explain(await readFile(log, "utf8").catch(() => ""), executable),

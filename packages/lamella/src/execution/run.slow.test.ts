@@ -102,7 +102,7 @@ async function leftovers(): Promise<string[]> {
   ];
 }
 
-const runc: Runtime = { kind: "oci", executable: "/usr/sbin/runc" };
+const runc: Runtime = { kind: "oci", executable: "/usr/sbin/runc", keeps: true };
 
 describe.each<[string, Runtime]>([
   ["runc", runc],

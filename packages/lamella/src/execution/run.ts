@@ -98,6 +98,7 @@ export async function runImage(options: RunImageOptions): Promise<number> {
     runtime,
     store,
     scratch,
+    isFirst: false,
     stdio: stdioOptions(stdio),
     signal,
   });

@@ -17,6 +17,14 @@ export interface RuntimeSpecOptions {
   readonly cgroupsPath: string;
   /** Beside those that every container has. */
   readonly binds?: readonly BindMount[];
+  /**
+   * Whether the command is the first process of a namespace of its own, as in Docker: with it all others end. Without,
+   * process ids are those of the enclosure, whose first process is the runtime, as the init of `docker run --init`: a
+   * command that is first ignores Ctrl-C and SIGTERM unless it handles them. See enclosure.ts.
+   */
+  readonly isFirst: boolean;
+  /** Bytes of memory that all its processes may have together. */
+  readonly memory?: number | undefined;
 }
 
 // As Docker has them, but for /dev/shm: its 64 MiB there are too few for the workers of a PyTorch DataLoader, so it is
@@ -62,7 +70,9 @@ export function runtimeSpec({
   process,
   rootfs,
   cgroupsPath,
+  isFirst,
   binds = [],
+  memory,
 }: RuntimeSpecOptions): object {
   const { args, env, workdir, user, terminal } = process;
   // A user who is not root starts with none, and gets them back from setuid programs only.
@@ -88,12 +98,12 @@ export function runtimeSpec({
     root: { path: rootfs, readonly: false },
     mounts: [...mounts, ...binds.map(bindMount)],
     linux: {
-      // Process ids are those of the enclosure, whose first process is the runtime. So the command is not the first of
-      // its namespace, which would ignore Ctrl-C and SIGTERM unless it handles them, and the runtime, as with
-      // `docker run --init`, buries its orphans. See enclosure.ts.
-      namespaces: [{ type: "ipc" }, { type: "mount" }],
+      namespaces: [{ type: "ipc" }, { type: "mount" }, ...(isFirst ? [{ type: "pid" }] : [])],
       cgroupsPath,
-      resources: { devices: [{ allow: false, access: "rwm" }] },
+      resources: {
+        devices: [{ allow: false, access: "rwm" }],
+        ...(memory !== undefined && { memory: { limit: memory } }),
+      },
       maskedPaths,
       readonlyPaths,
     },

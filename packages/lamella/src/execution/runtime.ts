@@ -1,5 +1,8 @@
+import { execFile } from "node:child_process";
 import { lstat, readFile, readlink, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import * as z from "zod/mini";
 import type { Store } from "../store/store.ts";
 import type { BindMount } from "./bind-mount.ts";
 import { cgroupsPath, containerId, removeCgroups } from "./cgroup.ts";
@@ -11,8 +14,15 @@ import { systemEnvironment } from "./system-environment.ts";
 
 /** What runs containers on this machine. */
 export type Runtime =
-  | { readonly kind: "oci"; readonly executable: string }
+  | {
+      readonly kind: "oci";
+      readonly executable: string;
+      /** Whether it can leave the container to us when its process has ended, so that we can see what the kernel counted. */
+      readonly keeps?: boolean;
+    }
   | { readonly kind: "namespaces" };
+
+const trialSchema = z.object({ works: z.boolean(), keeps: z.boolean() });
 
 /** Programs with runc's command line, by preference. */
 const ociRuntimes: readonly string[] = ["runc", "crun"];
@@ -37,11 +47,16 @@ export async function findRuntime(
   const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
   for (const executable of await executables(programs)) {
     const { size, mtimeMs } = await stat(executable);
-    const key = ["works 2", boot, store.root, executable, size, mtimeMs].join("\n");
-    const remembered = await store.memos.get("container-runtime", key, parseBoolean);
-    const works = remembered ?? (await tryRuntime(executable, store, signal));
-    if (remembered === undefined) await store.memos.put("container-runtime", key, works);
-    if (works) return { kind: "oci", executable };
+    const key = ["works 3", boot, store.root, executable, size, mtimeMs].join("\n");
+    const remembered = await store.memos.get("container-runtime", key, (value) =>
+      trialSchema.parse(value),
+    );
+    const found = remembered ?? {
+      works: await tryRuntime(executable, store, signal),
+      keeps: await hasKeep(executable),
+    };
+    if (remembered === undefined) await store.memos.put("container-runtime", key, found);
+    if (found.works) return { kind: "oci", executable, keeps: found.keeps };
   }
   return { kind: "namespaces" };
 }
@@ -104,9 +119,10 @@ async function tryRuntime(
     process,
     rootfs: rootfs.path,
     cgroupsPath: cgroupsPath(id),
+    isFirst: true,
     binds: await hostPrograms(),
   };
-  const invocation = prepareOciContainer(executable, id, spec, {
+  const invocation = prepareOciContainer({ executable }, id, spec, {
     memory: rootfs.memory,
     log: join(scratch.path, "log.json"),
   });
@@ -134,7 +150,11 @@ async function hostPrograms(): Promise<BindMount[]> {
   return (await Promise.all(folders)).flat();
 }
 
-function parseBoolean(value: unknown): boolean {
-  if (typeof value !== "boolean") throw new TypeError("not a boolean");
-  return value;
+/** Since runc 1.1. */
+async function hasKeep(executable: string): Promise<boolean> {
+  const asked = promisify(execFile)(executable, ["run", "--help"], { env: systemEnvironment });
+  return await asked.then(
+    ({ stdout }) => stdout.includes("--keep"),
+    () => false,
+  );
 }

@@ -29,6 +29,8 @@ export async function writeStepLayer(
   };
   const read = readUpper(rootfs.upper, { leaveOut: machinePaths, signal });
   const entries = upperEntries(read, upper);
+  // However the writing ends, and if it does not begin, the program that reads ends before.
+  await using _ = { [Symbol.asyncDispose]: async () => void (await entries.return()) };
   const first = await entries.next();
   if (first.done === true) return undefined;
   await using blob = await store.blobs.create();

@@ -5,12 +5,12 @@ import { removeDeadCgroups } from "./cgroup.ts";
 import { type ContainerOptions, startContainer } from "./container.ts";
 import { type ContainerProcess, containerProcess } from "./container-process.ts";
 import type { Enclosed } from "./enclosure.ts";
-import { StepFailedError } from "./error.ts";
 import { readStackFile } from "./layer-stack.ts";
 import { OutputTail } from "./output-tail.ts";
 import type { Rootfs } from "./rootfs.ts";
 import { findRuntime, type Runtime, requireRoot } from "./runtime.ts";
 import { type Snapshot, unpackSnapshots } from "./snapshot.ts";
+import { stepFailure, stepTimeout } from "./step-failure.ts";
 import { writeStepLayer } from "./step-layer.ts";
 import { lockCaches, prepareMounts, type StepMount } from "./step-mount.ts";
 import { resolveUser } from "./user.ts";
@@ -26,6 +26,13 @@ export interface StepProcess {
   readonly workdir?: string | undefined;
 }
 
+export interface StepLimits {
+  /** Milliseconds that the command may run. */
+  readonly timeout?: number | undefined;
+  /** Bytes of memory that it and its children may have together. */
+  readonly memory?: number | undefined;
+}
+
 export interface StepOptions {
   /** The layers below the step, lowest first; their blobs are in the store. */
   readonly layers: readonly Layer[];
@@ -33,6 +40,7 @@ export interface StepOptions {
   /** What it sees of this machine beside its network; no part of the layer. */
   readonly mounts?: readonly StepMount[] | undefined;
   readonly store: Store;
+  readonly limits?: StepLimits | undefined;
   /** Told of all that the command writes, as it writes it. Secrets in it are not redacted. */
   readonly onOutput?: ((stream: "stdout" | "stderr", bytes: Uint8Array) => void) | undefined;
   /** Ends the command and all its children at once. */
@@ -52,7 +60,8 @@ const lastLines = 20;
  * Runs a command in a root filesystem of layers, and puts what it changed into the store as a layer; nothing where it
  * changed nothing. Processes that it leaves behind are ended with it.
  *
- * Raises {@link StepFailedError} for an exit code that is not 0, ExecutionUnsupportedError, UnknownUserError,
+ * Raises StepFailedError for an exit code that is not 0, or StepOutOfMemoryError or DiskFullError where that was the
+ * reason, StepTimeoutError, ExecutionUnsupportedError, UnknownUserError,
  * CommandNotFoundError, MountError (also for a source of `mounts` that is not there), RuntimeError, and what `unpackSnapshots` and `writeStepLayer` raise; the signal's
  * reason when it is aborted.
  */
@@ -80,17 +89,21 @@ export async function executeStep(options: StepOptions): Promise<Layer | undefin
 /** Runs the command, and gives the root filesystem once nothing runs in it any more. */
 async function runToEnd(
   options: StepOptions,
-  how: Omit<ContainerOptions, "store" | "stdio" | "signal">,
+  how: Omit<ContainerOptions, "store" | "stdio" | "signal" | "isFirst" | "memory">,
 ): Promise<Rootfs> {
-  const { store, signal, onOutput } = options;
+  const { store, signal, onOutput, limits = {} } = options;
   await using container = await startContainer({
     ...how,
     store,
+    isFirst: true,
+    memory: limits.memory,
     stdio: ["ignore", "pipe", "pipe"],
     signal,
   });
   const { running, rootfs } = container;
-  await using _ = killedBy(running, signal);
+  const ends = [signal, limits.timeout === undefined ? [] : AbortSignal.timeout(limits.timeout)];
+  const end = AbortSignal.any(ends.flatMap((one) => one ?? []));
+  await using _ = killedBy(running, end);
   const tail = new OutputTail();
   const pass = async (stream: "stdout" | "stderr"): Promise<void> => {
     for await (const chunk of (running[stream] ?? []) as AsyncIterable<Uint8Array>) {
@@ -100,17 +113,27 @@ async function runToEnd(
   };
   const [code] = await Promise.all([running.exited, pass("stdout"), pass("stderr")]);
   signal?.throwIfAborted();
-  if (code !== 0) {
-    const { args } = options.process;
-    throw (await container.failure()) ?? new StepFailedError(args, code, tail.lines(lastLines));
-  }
-  return rootfs;
+  if (code === 0) return rootfs;
+  const { args } = options.process;
+  const last = tail.lines(lastLines);
+  if (end.aborted && limits.timeout !== undefined) throw stepTimeout(args, limits.timeout, last);
+  const failure = await container.failure();
+  if (failure !== undefined) throw failure;
+  throw await stepFailure({
+    args,
+    exitCode: code,
+    lastLines: last,
+    outOfMemoryKills: await container.outOfMemoryKills(),
+    memory: limits.memory,
+    folder: rootfs.upper,
+  });
 }
 
-function killedBy(running: Enclosed, signal: AbortSignal | undefined): AsyncDisposable {
+function killedBy(running: Enclosed, signal: AbortSignal): AsyncDisposable {
   const kill = (): void => void running.kill();
-  signal?.addEventListener("abort", kill);
-  return { [Symbol.asyncDispose]: async () => signal?.removeEventListener("abort", kill) };
+  if (signal.aborted) kill();
+  signal.addEventListener("abort", kill);
+  return { [Symbol.asyncDispose]: async () => signal.removeEventListener("abort", kill) };
 }
 
 async function stepProcess(
