@@ -15,6 +15,7 @@ import { build } from "./commands/build.ts";
 import { id } from "./commands/id.ts";
 import { lock } from "./commands/lock.ts";
 import { plan } from "./commands/plan.ts";
+import { prune } from "./commands/prune.ts";
 import { run } from "./commands/run.ts";
 import type { CliContext } from "./context.ts";
 import { InterruptedError, UsageError } from "./error.ts";
@@ -51,7 +52,7 @@ export function createApplication(
   const report = (error: unknown): string => errorReport(error, errors);
   return buildApplication(
     buildRouteMap({
-      routes: { build, run, plan, lock, id, base },
+      routes: { build, run, plan, lock, id, prune, base },
       docs: { brief: "Container images without a daemon", fullDescription: description },
     }),
     {

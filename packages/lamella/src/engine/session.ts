@@ -53,6 +53,7 @@ export async function openSession(
   try {
     const { from, to } = cacheReferences(config.cache);
     const store = resources.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
+    await store.hold();
     const memo = resources.use(
       // In the store's session: beside the memo it would stay when the process is killed.
       await DigestMemo.load(store.path("file-digests"), {

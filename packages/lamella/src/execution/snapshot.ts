@@ -63,11 +63,14 @@ async function ensureSnapshot(
   options: UnpackOptions,
 ): Promise<Snapshot> {
   options.signal?.throwIfAborted();
-  const kept = await readSnapshot(layer.diffId, store);
+  const kept = await readSnapshot(layer.diffId, store, options);
   if (kept !== undefined) return kept;
   // Another process that is at it now will be done sooner than we.
   await using _ = await acquireLock(store, `snapshot ${layer.diffId}`, options);
-  return (await readSnapshot(layer.diffId, store)) ?? (await createSnapshot(layer, store, options));
+  return (
+    (await readSnapshot(layer.diffId, store, options)) ??
+    (await createSnapshot(layer, store, options))
+  );
 }
 
 async function createSnapshot(
@@ -98,8 +101,13 @@ async function createSnapshot(
   }
 }
 
-async function readSnapshot(diffId: Digest, store: Store): Promise<Snapshot | undefined> {
+async function readSnapshot(
+  diffId: Digest,
+  store: Store,
+  { signal }: UnpackOptions,
+): Promise<Snapshot | undefined> {
   const folder = snapshotFolder(diffId, store);
+  if (!(await store.claimFolder(folder, { signal }))) return undefined;
   try {
     const record = recordSchema.parse(
       JSON.parse(await readFile(join(folder, "snapshot.json"), "utf8")),

@@ -137,6 +137,7 @@ export async function prepareMounts(
 async function cacheFolder({ id, mode = 0o755 }: CacheMount, store: Store): Promise<string> {
   // Hashed, so that an id may hold anything.
   const path = join(store.path("caches"), digestHex(sha256(id)));
+  await store.claimFolder(path);
   await withStoreFaults(path, async () => {
     const made = await mkdir(path, { recursive: true });
     // Whatever the caller's mask takes away.

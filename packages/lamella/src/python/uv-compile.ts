@@ -42,6 +42,7 @@ export async function uvCompile(
   const environment = uvEnvironment(env, settings);
   const target = describeTarget(options);
   const fromFolders = comesFromFolders(settings, options.calls);
+  await store.claimFolder(store.path("uv-cache"), { signal });
   const help = await run(uv, ["pip", "compile", "--help"], {
     cwd: scratch,
     env: environment,

@@ -33,6 +33,7 @@ export async function findUv(options: {
   }
   const home = store.path("tools", `uv-${process.platform}-${process.arch}`);
   const installed = path.join(home, "bin", "uv");
+  await store.claimFolder(home, { signal });
   if (await isUsable(installed, env, signal)) return installed;
   await using _lock = await acquireLock(store, "install-uv", { signal });
   if (await isUsable(installed, env, signal)) return installed;

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { open, rm, stat } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, digestHex, sha256 } from "../files/digest.ts";
 import { spend } from "../files/spent-memory.ts";
 import { BlobWriter, type StoredBlob } from "./blob-writer.ts";
+import { claim } from "./claim.ts";
 import { BlobNotFoundError, CorruptBlobError, isNotFound } from "./error.ts";
 import { acquireLock } from "./lock.ts";
 import type { Session } from "./session.ts";
@@ -33,14 +34,12 @@ export class BlobStore {
     return join(this.#root, "blobs", "sha256", digestHex(digest));
   }
 
-  /** The blob's size in bytes; undefined when it is not there. Its content is not looked at. */
+  /**
+   * The blob's size in bytes; undefined when it is not there. Its content is not looked at. It is not pruned as long as
+   * this store has a session.
+   */
   async has(digest: Digest): Promise<number | undefined> {
-    try {
-      return (await stat(this.path(digest))).size;
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    return claim(this.#root, this.path(digest))?.size;
   }
 
   /**
@@ -53,6 +52,7 @@ export class BlobStore {
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { offset = 0, signal } = options;
     const path = this.path(digest);
+    claim(this.#root, path);
     await using file = await open(path).catch((error: unknown) => {
       throw isNotFound(error) ? notFound(digest, error) : error;
     });

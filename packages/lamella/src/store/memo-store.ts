@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { digestHex, sha256 } from "../files/digest.ts";
+import { claim } from "./claim.ts";
 import { withStoreFaults } from "./error.ts";
 import type { Session } from "./session.ts";
 
@@ -17,12 +18,13 @@ export interface MemoCompanion {
  * work and never decides: one that is lost, damaged or not understood is as good as absent.
  */
 export class MemoStore {
-  readonly #folder: string;
+  readonly #root: string;
   readonly #session: () => Promise<Session>;
   #companion: MemoCompanion | undefined;
 
-  constructor(folder: string, session: () => Promise<Session>) {
-    this.#folder = folder;
+  /** Memos lie in the folder `memos` of `root`. */
+  constructor(root: string, session: () => Promise<Session>) {
+    this.#root = root;
     this.#session = session;
   }
 
@@ -72,7 +74,9 @@ export class MemoStore {
   }
 
   async #read(namespace: string, key: string): Promise<unknown> {
-    const record: unknown = JSON.parse(await readFile(this.#path(namespace, key), "utf8"));
+    const path = this.#path(namespace, key);
+    const record: unknown = JSON.parse(await readFile(path, "utf8"));
+    claim(this.#root, path);
     // The key is in the record too, so that a file that got to a wrong name is not believed.
     return isRecord(record) && record.key === key ? record.value : undefined;
   }
@@ -84,7 +88,7 @@ export class MemoStore {
   #path(namespace: string, key: string): string {
     if (!/^[a-z0-9][a-z0-9-]*$/.test(namespace)) throw new Error(`Not a namespace: ${namespace}`);
     const name = digestHex(sha256(key));
-    return join(this.#folder, namespace, name.slice(0, 2), `${name.slice(2)}.json`);
+    return join(this.#root, "memos", namespace, name.slice(0, 2), `${name.slice(2)}.json`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type FileLock, tryLockFile } from "../files/file-lock.ts";
 import { isNotFound, withStoreFaults } from "./error.ts";
@@ -80,6 +80,22 @@ export async function removeDeadSessions(sessions: string): Promise<void> {
       // Its files are another user's, or still in use.
     }
   }
+}
+
+/**
+ * When the oldest session that is alive began, in milliseconds since 1970, beside the one of this name; infinite when there
+ * is no other.
+ */
+export async function otherSessionsSince(sessions: string, own: string): Promise<number> {
+  await removeDeadSessions(sessions);
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const name of await readdir(sessions)) {
+    if (!name.endsWith(lockSuffix) || name === own + lockSuffix) continue;
+    const stats = await stat(join(sessions, name)).catch(() => undefined);
+    // A lock's file is never written to: it is as old as its session.
+    if (stats) oldest = Math.min(oldest, stats.mtimeMs);
+  }
+  return oldest;
 }
 
 async function removeDeadSession(lockPath: string): Promise<void> {

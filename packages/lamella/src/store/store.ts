@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { BlobStore } from "./blob-store.ts";
+import { claimFolder } from "./claim.ts";
 import { withStoreFaults } from "./error.ts";
 import { MemoStore } from "./memo-store.ts";
 import { removeDeadSessions, type ScratchDirectory, Session } from "./session.ts";
@@ -22,7 +23,7 @@ export class Store implements AsyncDisposable {
     this.root = root;
     const session = (): Promise<Session> => this.#currentSession();
     this.blobs = new BlobStore(root, session);
-    this.memos = new MemoStore(this.path("memos"), session);
+    this.memos = new MemoStore(root, session);
   }
 
   /**
@@ -41,6 +42,23 @@ export class Store implements AsyncDisposable {
     return store;
   }
 
+  /** Begins the store's session: what is found in the store or put there from now on is not pruned as long as it lives. */
+  async hold(): Promise<void> {
+    await this.#currentSession();
+  }
+
+  /**
+   * Claims a folder that a part keeps in the store, before it is used: it is not pruned as long as the session lives. Waits
+   * where somebody is pruning. Returns whether it is there.
+   */
+  async claimFolder(
+    path: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<boolean> {
+    await this.#currentSession();
+    return await claimFolder(this.root, path, options);
+  }
+
   /** Creates a folder for work in progress, on the store's filesystem; it ends with the returned object. */
   async scratch(prefix: string): Promise<ScratchDirectory> {
     return await (await this.#currentSession()).scratch(prefix);
@@ -56,7 +74,7 @@ export class Store implements AsyncDisposable {
     return join(this.root, ...segments);
   }
 
-  /** Begun with the first file that is written: to read needs no session. */
+  /** Begun with the first file that is written, or when somebody relies on what is there. */
   async #currentSession(): Promise<Session> {
     // Whatever goes on behind the back of a build that was stopped: it would leave its files to nobody.
     if (this.#closed) throw new Error(`The store in ${this.root} is closed.`);
