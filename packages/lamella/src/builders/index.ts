@@ -3,6 +3,7 @@ import type { WrittenLock } from "../engine/lock-image.ts";
 import type { BuildPlan } from "../engine/plan.ts";
 import type { Image } from "../image/image.ts";
 import type { BuildOptions, LockOptions, PlanOptions } from "./builder.ts";
+import { checkCall } from "./check-call.ts";
 import { deferredBuilder } from "./deferred.ts";
 
 const nativeBuilder = deferredBuilder(
@@ -12,7 +13,8 @@ const nativeBuilder = deferredBuilder(
 
 /**
  * Builds an image and puts it into its registry, or where `output` says. Begins at once; await it for the result, or
- * iterate over it for its events.
+ * iterate over it for its events. A failed one throws where it is awaited, and nowhere else. Raises DefinitionError at
+ * once for what is no image, and for an unknown option.
  *
  * @example
  * ```ts
@@ -20,6 +22,7 @@ const nativeBuilder = deferredBuilder(
  * ```
  */
 export function build(image: Image, options: BuildOptions = {}): Build {
+  checkCall("build", image, options);
   return nativeBuilder.build(image, options);
 }
 
@@ -32,7 +35,8 @@ export function build(image: Image, options: BuildOptions = {}): Build {
  * const [{ packages }] = await plan(image);
  * ```
  */
-export function plan(image: Image, options: PlanOptions = {}): Promise<readonly BuildPlan[]> {
+export async function plan(image: Image, options: PlanOptions = {}): Promise<readonly BuildPlan[]> {
+  checkCall("plan", image, options);
   return nativeBuilder.plan(image, options);
 }
 
@@ -57,6 +61,7 @@ export function check(image: Image, options: PlanOptions = {}): Promise<void> {
  * const { path } = await lock(image);
  * ```
  */
-export function lock(image: Image, options: LockOptions = {}): Promise<WrittenLock> {
+export async function lock(image: Image, options: LockOptions = {}): Promise<WrittenLock> {
+  checkCall("lock", image, options);
   return nativeBuilder.lock(image, options);
 }
