@@ -52,7 +52,7 @@ function mayHaveLayer({ kind, key }: Step, known: PlanLinesOptions["known"]): bo
 
 function pythonWords({ version, prefix, compiler }: NonNullable<BuildPlan["python"]>): string {
   const bytecode = compiler
-    ? `bytecode by Python ${compiler.version}`
+    ? `bytecode by Python ${compiler.version}, but of no tests folders`
     : "no bytecode: no Python of that version here";
   return `${version} in ${prefix}, ${bytecode}`;
 }
