@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BuildEvent, BuildPlan, BuildResult } from "../packages/lamella/src/index.ts";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import { lamellaCli } from "../packages/lamella/testing/lamella.ts";
+import { lamellaCli, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
 import { createProject, debianImage } from "./project.ts";
 
@@ -88,6 +88,30 @@ test("a build is cancelled by its signal, and says so as its last word", async (
 
   expect(reason).toBe("no longer wanted");
   expect(last).toMatchObject({ kind: "failed", message: "no longer wanted" });
+});
+
+test("the published types are whole for a program that has Node's and the plainest settings", async () => {
+  await using scratch = await temporaryFolder();
+  const { path } = scratch;
+  await mkdir(join(path, "node_modules"));
+  await symlink(join(dirname(lamellaCli), ".."), join(path, "node_modules/lamella"));
+  const installed = join(import.meta.dirname, "../node_modules");
+  const subpaths = ["", "/oci", "/registry", "/engine"].map((name) => `import "lamella${name}";`);
+  await writeFile(join(path, "program.mts"), subpaths.join("\n"));
+  const compilerOptions = {
+    target: "es2024",
+    module: "nodenext",
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    typeRoots: [join(installed, "@types")],
+    types: ["node"],
+  };
+  const settings = JSON.stringify({ compilerOptions, files: ["program.mts"] });
+  await writeFile(join(path, "tsconfig.json"), settings);
+  const compiler = join(installed, ".bin/tsc");
+  const { stdout } = await promisify(execFile)(compiler, ["-p", path]).catch((error) => error);
+  expect(stdout).toBe("");
 });
 
 /** Runs a program that uses the package by its name and has an `image`; gives what it prints. */
