@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
@@ -58,6 +59,11 @@ async function inImage(project: Project, script: string): Promise<string> {
   return await lamellaEngine(project).run(uri, ["sh", "-c", script]);
 }
 
+/** Digest of the layer of a command that writes the time. */
+function timeLayer({ platforms }: BuildResult): string | undefined {
+  return platforms[0]?.layers.find(({ title }) => title.startsWith("date"))?.digest;
+}
+
 describe("a command", () => {
   test("runs as root, in the workdir and with the variables set at that point", async () => {
     await using project = await projectWith(
@@ -109,6 +115,31 @@ describe("a command", () => {
   });
 });
 
+test("proxies, certificates and package indexes of the machine reach commands, and nothing else", async () => {
+  await using project = await projectWith(
+    "machine",
+    'withCommands("env | sort; date +%N > /time")',
+  );
+  const passwords = { proxy: "h1dden-proxy", index: "h1dden-index" };
+  const env = {
+    http_proxy: `http://ada:${passwords.proxy}@proxy.example:3128`,
+    NO_PROXY: "127.0.0.1,localhost",
+    UV_INDEX: `https://ada:${passwords.index}@index.example/simple`,
+  };
+  const { code, events } = await tryBuild(project, [], { env });
+  expect(code).toBe(0);
+  const lines = executed(events).flatMap(({ output }) => output.map(({ text }) => text));
+  expect(lines).toContain("http_proxy=http://ada:***@proxy.example:3128");
+  expect(lines).toContain("NO_PROXY=127.0.0.1,localhost");
+  expect(lines).toContain("PIP_EXTRA_INDEX_URL=https://ada:***@index.example/simple");
+  expect(lines).toContain("SSL_CERT_FILE=/run/lamella/ca-certificates.crt");
+  const elsewhere = await tryBuild(project, ["--force"]);
+  expect(executed(elsewhere.events)).toEqual([]);
+  expect(await inImage(project, "env; find /run; cat /etc/environment 2>&1")).not.toMatch(
+    /proxy|PIP_|UV_INDEX|SSL_CERT|certificates/,
+  );
+});
+
 describe("a command that fails", () => {
   test("is named with its exit code and its last lines, and nothing is tagged", async () => {
     await using project = await projectWith(
@@ -129,10 +160,11 @@ describe("a command that fails", () => {
   });
 
   test("does not undo those that did not: they are remembered", async () => {
-    const calls = (last: string): string => `withCommands("echo one > /one", "${last}")`;
-    await using project = await projectWith("resumed", calls("false"));
+    const first = "echo one > /one";
+    await using project = await projectWith("resumed", `withCommands("${first}", "false")`);
     expect((await tryBuild(project)).code).toBe(1);
-    await project.write("image.ts", debianImage(registry.host, "resumed", calls("true")));
+    const mended = debianImage(registry.host, "resumed", `withCommands("${first}", "true")`);
+    await project.write("image.ts", mended);
     const { code, events } = await tryBuild(project);
     expect(code).toBe(0);
     expect(executed(events).map(({ name }) => name)).toEqual(["true"]);
@@ -197,17 +229,14 @@ describe("a command whose parent is unchanged", () => {
 
     expect(second.result.code).toBe(0);
     expect(executed(second.result.events)).toEqual([]);
-    const layers = first.platforms.flatMap((platform) => platform.layers);
-    const digests = layers.map(({ digest }) => digest);
+    const digests = first.platforms.flatMap(({ layers }) => layers.map(({ digest }) => digest));
     expect(second.downloads.filter((digest) => digests.some((one) => one === digest))).toEqual([]);
     // The source files, and the image's config.
     expect(second.uploads).toHaveLength(2);
     const last = second.result.events.at(-1);
     expect(last).toMatchObject({ kind: "finished", result: { upToDate: false } });
     if (last?.kind !== "finished") return;
-    const time = (layers: typeof first): unknown =>
-      layers.platforms[0]?.layers.find(({ title }) => title.startsWith("date"))?.digest;
-    expect(time(last.result)).toBe(time(first));
+    expect(timeLayer(last.result)).toBe(timeLayer(first));
   });
 
   test("is executed once for two images that share it", async () => {

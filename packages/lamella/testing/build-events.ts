@@ -7,6 +7,7 @@ import { type Digest, sha256 } from "../src/files/digest.ts";
 type Step =
   | { readonly do: "start"; readonly kind: TaskKind; readonly name: string; readonly total: number }
   | { readonly do: "move"; readonly done: number }
+  | { readonly do: "write"; readonly text: string }
   | { readonly do: "end"; readonly outcome: TaskOutcome; readonly bytes: number }
   | { readonly do: "fail" }
   | { readonly do: "warn"; readonly message: string };
@@ -16,6 +17,7 @@ const kinds: readonly TaskKind[] = [
   "resolve",
   "sources",
   "fetch",
+  "execute",
   "layer",
   "push",
   "publish",
@@ -36,6 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     total: bytes,
   }),
   fc.record({ do: fc.constant("move"), done: bytes }),
+  fc.record({ do: fc.constant("write"), text: anyText }),
   fc.record({ do: fc.constant("end"), outcome: fc.constantFrom(...outcomes), bytes }),
   fc.record({ do: fc.constant("fail") }),
   fc.record({ do: fc.constant("warn"), message: anyText }),
@@ -61,9 +64,12 @@ function events(uri: string, steps: readonly Step[], fails: boolean): readonly B
     } else if (next.do === "warn") {
       stream.push({ at, kind: "warning", code: "test", message: next.message });
     } else {
-      const task = next.do === "move" ? open[0] : open.shift();
+      const goesOn = next.do === "move" || next.do === "write";
+      const task = goesOn ? open[0] : open.shift();
       if (task === undefined) continue;
       if (next.do === "move") stream.push({ at, kind: "task-progress", id: task, done: next.done });
+      else if (next.do === "write")
+        stream.push({ at, kind: "task-output", id: task, stream: "stdout", text: next.text });
       else if (next.do === "fail") stream.push({ at, kind: "task-failed", id: task, message: "x" });
       else
         stream.push({

@@ -50,6 +50,14 @@ const smallBuild: readonly BuildEvent[] = [
   { at: 500, kind: "task-progress", id: 1, done: 9_200_000 },
 ];
 
+const commandBuild: readonly BuildEvent[] = [
+  { at: 0, kind: "started", identifier: "0", uri: "localhost:5000/iris:1" },
+  { at: 100, kind: "task-started", task: { id: 1, kind: "execute", name: "make" } },
+  ...["line 1", "line 2", "line 3", "a\ttab", "x".repeat(80)].map((line, index): BuildEvent => {
+    return { at: 200 + index, kind: "task-output", id: 1, stream: "stdout", text: line };
+  }),
+];
+
 describe("the live display", () => {
   test("stays within the terminal, whatever happens in the build", () => {
     fc.assert(
@@ -93,6 +101,22 @@ describe("the live display", () => {
     ]);
   });
 
+  test("has the last that a command wrote below it, as far as there is room", () => {
+    const build = commandBuild.reduce(advance, emptyBuild);
+    const shown = (rows: number): readonly string[] =>
+      liveFrame(build, 2000, { columns: 60, rows })
+        .slice(1)
+        .map((line) => paintLine(line, painter(false)).trimEnd());
+    expect(shown(10)).toEqual([
+      `⠋ run      make${" ".repeat(40)}1.9 s`,
+      "           line 2",
+      "           line 3",
+      "           a    tab",
+      `           ${"x".repeat(48)}…`,
+    ]);
+    expect(shown(3)).toHaveLength(2);
+  });
+
   test("is short in a low terminal, and says how much it does not show", () => {
     const many = Array.from({ length: 12 }, (_, id): BuildEvent => {
       return { at: id, kind: "task-started", task: { id, kind: "fetch", name: `${id}.whl` } };
@@ -130,6 +154,24 @@ describe("plain lines", () => {
       "",
     ]);
     expect(stdout.split("\n").slice(0, 2)).toEqual([buildResult().uri, buildResult().digest]);
+  });
+
+  test("have a command's own as it writes them, whole", () => {
+    const { stderr } = rendered("plain", [
+      ...commandBuild,
+      { at: 900, kind: "task-finished", id: 1, outcome: "done", bytes: 1000 },
+    ]);
+    expect(stderr.split("\n")).toEqual([
+      "building localhost:5000/iris:1",
+      "[ 0.10 s] run      make",
+      "[ 0.20 s] run      | line 1",
+      "[ 0.20 s] run      | line 2",
+      "[ 0.20 s] run      | line 3",
+      "[ 0.20 s] run      | a    tab",
+      `[ 0.20 s] run      | ${"x".repeat(80)}`,
+      "[ 0.90 s] run      make · 1.00 kB · 0.80 s",
+      "",
+    ]);
   });
 
   test.each(["plain", "tty"] as const)("of %s tell of no push where nothing is pushed", (mode) => {
