@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import { lamella } from "../packages/lamella/testing/lamella.ts";
+import { lamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import {
   builtLayers,
   type CachedProject,
@@ -112,6 +112,21 @@ describe("a fresh machine with a cache and one source file changed", () => {
     }
     expect((await build(machine, [])).upToDate).toBe(true);
     await project.write("image.ts", imageFor(project.registry.host, "app"));
+  });
+
+  test("needs no program: neither Python nor uv", async () => {
+    await changeSource();
+    await using empty = await temporaryFolder();
+    const bare = { env: { PATH: empty.path, HOME: empty.path } };
+    const args = ["--locked", "--force"];
+
+    const cached = [...args, "--cache-from", cache];
+    const result = await build(project.machine("bare"), cached, bare);
+
+    expect(builtLayers(result)).toEqual(["files in /app"]);
+    expect(result.digest).toBe(await madeFromNothing());
+    const { message } = await failedBuild(project.machine("barer"), args, bare);
+    expect(message).toContain("The lock was made with Python 3.11");
   });
 
   test("plans without work", async () => {

@@ -127,9 +127,14 @@ async function layerJob(
       return { kind: "wheels", wheels, target };
     case "bytecode":
       if (!compiler) throw new Error(`No compiler for ${step.title}.`);
-      return { kind: "bytecode", wheels, target, compiler };
+      return { kind: "bytecode", wheels, target, compiler: await compiler.find() };
     case "overlaps":
-      return { kind: "overlaps", wheels, target, ...(compiler ? { compiler } : {}) };
+      return {
+        kind: "overlaps",
+        wheels,
+        target,
+        ...(compiler && { compiler: await compiler.find() }),
+      };
   }
 }
 

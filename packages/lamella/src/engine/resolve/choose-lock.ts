@@ -1,5 +1,4 @@
 import { formatReference } from "../../image/reference.ts";
-import type { Compiler } from "../../python/bytecode.ts";
 import { lockedCall } from "../../python/lock/locked-call.ts";
 import { staleReasons } from "../../python/lock/stale-reasons.ts";
 import { differingVersions, type Lock } from "../../python/lock.ts";
@@ -9,6 +8,7 @@ import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
 import { shownDefinition } from "../lock-owner.ts";
 import type { Session } from "../session.ts";
+import type { CompilerSearch } from "./choose-compiler.ts";
 import { LockError, UnknownLibcError } from "./error.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
 import type { LockDocument } from "./lock-document.ts";
@@ -20,7 +20,8 @@ export interface LockQuestion {
   readonly prefix: InstallPrefix;
   readonly calls: readonly ResolveCall[];
   readonly indexes: IndexSettings;
-  readonly compiler: Compiler | undefined;
+  /** A Python of the wanted version makes a resolution quicker. */
+  readonly compilers: CompilerSearch;
   /** The lock of the image's first platform, when this is another one: its versions are kept where they can be. */
   readonly first: Lock | undefined;
 }
@@ -34,7 +35,7 @@ export async function chooseLock(
   question: LockQuestion,
   session: Session,
 ): Promise<Lock> {
-  const { base, prefix, calls, indexes, compiler, first } = question;
+  const { base, prefix, calls, indexes, compilers, first } = question;
   const { platform, outline } = base;
   const { libc } = outline;
   const { python } = prefix.target;
@@ -56,7 +57,7 @@ export async function chooseLock(
     preferences: first ?? request.lock?.file.locks.find((one) => one.platform === platform),
     upgrade: request.options.upgrade === true,
     indexes,
-    interpreter: compiler?.executable,
+    interpreter: (await compilers.find())?.executable,
     store: session.store,
     memo: session.memo,
     env: session.env,

@@ -1,5 +1,4 @@
 import type { Base } from "../../base/base.ts";
-import type { Compiler } from "../../python/bytecode.ts";
 import { WheelDownloader } from "../../python/download.ts";
 import type { InstallTarget } from "../../python/install-target.ts";
 import type { Lock, LockedPackage, WheelFile } from "../../python/lock.ts";
@@ -8,13 +7,15 @@ import { type Group, packWheels } from "../../python/packing.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
 import { isForAnyPlatform } from "../../python/wheel-filename.ts";
 import type { ImageRequest } from "../image-request.ts";
+import { recallStep } from "../materialize/remembered-step.ts";
 import type { DirectUrl, PlannedPackage, PlannedPython } from "../plan.ts";
 import type { Session } from "../session.ts";
 import { together } from "../together.ts";
-import { chooseCompiler } from "./choose-compiler.ts";
+import { type ChosenCompiler, CompilerSearch } from "./choose-compiler.ts";
 import { chooseLock } from "./choose-lock.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
 import { machineIndexes } from "./machine-indexes.ts";
+import { compiledSteps, type PythonLayers } from "./python-steps.ts";
 
 /** What the packages of an image come to on one platform. */
 export interface PlannedPackages {
@@ -25,7 +26,7 @@ export interface PlannedPackages {
   readonly downloader: WheelDownloader;
   readonly target: InstallTarget;
   readonly python: PlannedPython;
-  readonly compiler?: Compiler;
+  readonly compiler?: ChosenCompiler;
   /** Which packages share a layer, by their indices, in layer order. */
   readonly groups: readonly Group[];
   readonly lock: Lock;
@@ -51,8 +52,8 @@ export async function planPackages(
     await WheelDownloader.open({ store, env, settings, memo }),
   );
   return journal.task("resolve", `packages for Python ${target.python}`, async (task) => {
-    const compiler = await chooseCompiler(request, base.platform, prefix, session);
-    const question = { base, prefix, calls, indexes, compiler, first };
+    const compilers = new CompilerSearch(request, base.platform, prefix, session);
+    const question = { base, prefix, calls, indexes, compilers, first };
     const lock = await chooseLock(request, question, session);
     const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
     const missing = lock.packages.filter(({ name, version }) => there.get(name) !== version);
@@ -62,14 +63,21 @@ export async function planPackages(
         planPackage(locked, await downloader.size(locked.wheel, { signal })),
       ),
     );
+    const groups = packWheels(
+      packages.map((one) => ({ ...one, anyPlatform: isForAnyPlatform(one.wheel) })),
+      request.lock?.image.platforms[base.platform]?.order,
+    );
+    const layers = { packages, groups, target };
+    const compiler = await compilers.choose((by) =>
+      isCompiled({ ...layers, compiler: by }, session),
+    );
     const { length } = lock.packages;
     task.finish("done", { detail: `${length} package${length === 1 ? "" : "s"}` });
     const { python, ...where } = target;
     return {
-      packages,
+      ...layers,
       wheels: missing.map(({ wheel }) => wheel),
       downloader,
-      target,
       python: {
         version: python,
         ...where,
@@ -78,13 +86,15 @@ export async function planPackages(
           : {}),
       },
       ...(compiler ? { compiler } : {}),
-      groups: packWheels(
-        packages.map((one) => ({ ...one, anyPlatform: isForAnyPlatform(one.wheel) })),
-        request.lock?.image.platforms[base.platform]?.order,
-      ),
       lock,
     };
   });
+}
+
+/** Whether all that a compiler would compile is remembered. */
+async function isCompiled(layers: PythonLayers, { store }: Session): Promise<boolean> {
+  const results = await Promise.all(compiledSteps(layers).map(({ key }) => recallStep(store, key)));
+  return results.every((result) => result !== undefined);
 }
 
 function planPackage(

@@ -3,11 +3,10 @@ import { restoredParents } from "../../base/placement.ts";
 import { removalEntries } from "../../base/replaced.ts";
 import type { CanonicalValue } from "../../files/canonical.ts";
 import type { FileEntry } from "../../files/entry.ts";
-import type { Compiler } from "../../python/bytecode.ts";
 import { type InstallTarget, sitePackages } from "../../python/install-target.ts";
 import type { Group } from "../../python/packing.ts";
 import { plannedEntries } from "../materialize/inline.ts";
-import type { InlineStep, PlannedPackage, Step } from "../plan.ts";
+import type { InlineStep, PlannedCompiler, PlannedPackage, Step } from "../plan.ts";
 import { stepKey } from "../step-key.ts";
 
 /** What the packages' steps are made of. */
@@ -15,7 +14,7 @@ export interface PythonLayers {
   /** In the plan's order. `call` is the index of the definition's call that brought the package. */
   readonly packages: readonly (PlannedPackage & { readonly call: number })[];
   readonly target: InstallTarget;
-  readonly compiler?: Compiler;
+  readonly compiler?: PlannedCompiler;
   /** Which of them share a layer, in layer order. */
   readonly groups: readonly Group[];
 }
@@ -52,6 +51,15 @@ export function overlapSteps(
   });
   const title = "files of several packages";
   return [{ kind: "overlaps", key, needs: "files", title, packages: members }];
+}
+
+/** The steps that need the compiler, where all packages are laid by one stage. */
+export function compiledSteps(layers: PythonLayers): Step[] {
+  const calls = new Set(layers.groups.map(({ call }) => call));
+  const bytecode = [...calls]
+    .flatMap((call) => callSteps(layers, call))
+    .filter(({ kind }) => kind === "bytecode");
+  return [...bytecode, ...overlapSteps(layers, [...layers.packages.keys()])];
 }
 
 /** Removes what the base has of these packages in another version, below the wheels. Nothing when there is nothing. */
@@ -92,7 +100,7 @@ function targetKey({ python, prefix, physicalPrefix }: InstallTarget): Canonical
   return { python, prefix, physicalPrefix };
 }
 
-function compilerKey({ version, cacheTag }: Compiler): CanonicalValue {
+function compilerKey({ version, cacheTag }: PlannedCompiler): CanonicalValue {
   return { version, cacheTag };
 }
 
