@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BuildEvent } from "../packages/lamella/src/engine/event.ts";
 import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import {
@@ -12,7 +13,7 @@ import {
   watchedBuild,
 } from "./cached-project.ts";
 import { failedBuild } from "./failed-build.ts";
-import { build } from "./project.ts";
+import { build, debianImage } from "./project.ts";
 import { withTraffic } from "./registry-traffic.ts";
 
 // A cache in a registry, and machines whose stores are empty. What travels is read from the registries' own access logs.
@@ -111,6 +112,38 @@ describe("a fresh machine with a cache and one source file changed", () => {
       if (source !== "base") expect(blobs).toContain(digest.slice("sha256:".length));
     }
     expect((await build(machine, [])).upToDate).toBe(true);
+    await project.write("image.ts", imageFor(project.registry.host, "app"));
+  });
+
+  test("executes no command that another machine executed, and plans above what it left", async () => {
+    const executed = (events: readonly BuildEvent[]): number =>
+      events.filter((event) => event.kind === "task-started" && event.task.kind === "execute")
+        .length;
+    const to = `${project.registry.host}/caches/commands`;
+    await project.write(
+      "image.ts",
+      debianImage(
+        project.registry.host,
+        "commands",
+        `withCommands("mkdir -m 0750 /made && date +%N > /made/when && ln -s made /link")`,
+        'withPipPackages("alpha", "beta")',
+        `withCommands("touch /made/last")`,
+        'withSourceFolder("./src", "/link/src")',
+      ),
+    );
+    const first = await watchedBuild(project.machine("executing"), ["--cache-to", to]);
+    expect(executed(first.events)).toBe(2);
+    await changeSource();
+
+    const { result, ...traffic } = await withTraffic(project.registry, () =>
+      watchedBuild(project.machine("unexecuting"), ["--force", "--cache-from", to]),
+    );
+
+    expect(executed(result.events)).toBe(0);
+    expect(result.warnings).toEqual([]);
+    expect(builtLayers(result.result)).toEqual(["files in /link/src"]);
+    expect(amongLayers(result.result, traffic.downloads)).toEqual([]);
+    expect(traffic.uploads).toHaveLength(2);
     await project.write("image.ts", imageFor(project.registry.host, "app"));
   });
 
