@@ -1,7 +1,6 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BuildEvent } from "../packages/lamella/src/engine/event.ts";
 import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import {
@@ -10,6 +9,7 @@ import {
   createCachedProject,
   imageFor,
   layersOf,
+  type WatchedBuild,
   watchedBuild,
 } from "./cached-project.ts";
 import { failedBuild } from "./failed-build.ts";
@@ -49,6 +49,24 @@ function amongLayers(
 ): readonly string[] {
   const layers = new Set<string>(layersOf(result).map(({ digest }) => digest));
   return digests.filter((digest) => layers.has(digest));
+}
+
+/** An image with commands, the first of which leaves something else each time. */
+function imageWithCommands(registry: string): string {
+  return debianImage(
+    registry,
+    "commands",
+    'withCommands("mkdir -m 0750 /made && date +%N > /made/when && ln -s made /link")',
+    'withPipPackages("alpha", "beta")',
+    'withCommands("touch /made/last")',
+    'withSourceFolder("./src", "/link/src")',
+  );
+}
+
+/** How many commands were executed. */
+function executions({ events }: WatchedBuild): number {
+  return events.filter((event) => event.kind === "task-started" && event.task.kind === "execute")
+    .length;
 }
 
 describe("a fresh machine with a cache and one source file changed", () => {
@@ -116,34 +134,30 @@ describe("a fresh machine with a cache and one source file changed", () => {
   });
 
   test("executes no command that another machine executed, and plans above what it left", async () => {
-    const executed = (events: readonly BuildEvent[]): number =>
-      events.filter((event) => event.kind === "task-started" && event.task.kind === "execute")
-        .length;
     const to = `${project.registry.host}/caches/commands`;
-    await project.write(
-      "image.ts",
-      debianImage(
-        project.registry.host,
-        "commands",
-        `withCommands("mkdir -m 0750 /made && date +%N > /made/when && ln -s made /link")`,
-        'withPipPackages("alpha", "beta")',
-        `withCommands("touch /made/last")`,
-        'withSourceFolder("./src", "/link/src")',
-      ),
-    );
+    await project.write("image.ts", imageWithCommands(project.registry.host));
     const first = await watchedBuild(project.machine("executing"), ["--cache-to", to]);
-    expect(executed(first.events)).toBe(2);
+    expect(executions(first)).toBe(2);
     await changeSource();
 
     const { result, ...traffic } = await withTraffic(project.registry, () =>
-      watchedBuild(project.machine("unexecuting"), ["--force", "--cache-from", to]),
+      watchedBuild(project.machine("fresh-2"), ["--force", "--cache-from", to]),
     );
 
-    expect(executed(result.events)).toBe(0);
+    expect(executions(result)).toBe(0);
     expect(result.warnings).toEqual([]);
     expect(builtLayers(result.result)).toEqual(["files in /link/src"]);
     expect(amongLayers(result.result, traffic.downloads)).toEqual([]);
     expect(traffic.uploads).toHaveLength(2);
+
+    // A machine that executed them itself, and has lost what came out, takes what another one has.
+    const machine = project.machine("pruned");
+    await project.write("image.ts", imageWithCommands(`${project.registry.host}/pruned`));
+    expect(executions(await watchedBuild(machine, []))).toBe(2);
+    await rm(join(machine.store, "blobs"), { recursive: true });
+    await project.write("image.ts", imageWithCommands(`${project.registry.host}/restored`));
+    const restored = await watchedBuild(machine, ["--cache-from", to]);
+    expect(executions(restored)).toBe(0);
     await project.write("image.ts", imageFor(project.registry.host, "app"));
   });
 

@@ -8,9 +8,9 @@ import { fetchLayers } from "../fetch-layers.ts";
 import type { RunningTask } from "../journal.ts";
 import { executionKey } from "../materialize/execution-key.ts";
 import type { MadeLayer } from "../materialize/layer-job.ts";
-import { findLayer, type StepOutcome, type Workshop } from "../materialize/make-step.ts";
+import { findResult, type StepOutcome, type Workshop } from "../materialize/make-step.ts";
 import { fetchOwnLayers } from "../materialize/own-layers.ts";
-import { recallStep, rememberStep, type StepResult } from "../materialize/remembered-step.ts";
+import { rememberStep, type StepResult } from "../materialize/remembered-step.ts";
 import type { ExecuteStep } from "../plan.ts";
 import { buildVariable } from "../resolve/apt-command.ts";
 import { machineIndexes } from "../resolve/machine-indexes.ts";
@@ -63,8 +63,7 @@ export class Executions {
       ...below.flatMap(({ layer }) => layer?.diffId ?? []),
     ]);
     const isWanted = !(this.#options.upgrade && step.purpose === "apt");
-    const recalled = isWanted ? await recallStep(store, key) : undefined;
-    const found = recalled && (await findLayer(recalled, workshop));
+    const found = isWanted ? await findResult(key, workshop) : undefined;
     const about = { platform: this.#base.platform };
     if (found) {
       if (found.layer) journal.start("layer", step.title, about).finish("cached");

@@ -9,7 +9,12 @@ import type { Session } from "../session.ts";
 import { inlineEntries } from "./inline.ts";
 import type { LayerJob, LayerJobResult } from "./layer-job.ts";
 import type { LayerPool } from "./layer-pool.ts";
-import { recallStep, rememberStep, type StepResult } from "./remembered-step.ts";
+import {
+  recallStep,
+  recallStepElsewhere,
+  rememberStep,
+  type StepResult,
+} from "./remembered-step.ts";
 import { storeLayer } from "./store-layer.ts";
 import type { WheelShelf } from "./wheel-shelf.ts";
 
@@ -55,8 +60,7 @@ async function recallOrMake(
   const { store, journal, signal } = workshop.session;
   signal.throwIfAborted();
   const about = { platform: prepared.plan.platform };
-  const recalled = await recallStep(store, step.key);
-  const found = recalled && (await findLayer(recalled, workshop));
+  const found = await findResult(step.key, workshop);
   if (found) {
     if (found.layer) journal.start("layer", step.title, about).finish("cached");
     return { ...found, source: "cached" };
@@ -68,11 +72,27 @@ async function recallOrMake(
   return { ...result, source: "built" };
 }
 
+/**
+ * A step's remembered result, with who has its layer: what this machine remembers, else, where that layer is gone, what a
+ * cache does. Two machines that executed one step may have other layers.
+ */
+export async function findResult(
+  key: Digest,
+  workshop: Pick<Workshop, "session" | "target">,
+): Promise<Omit<StepOutcome, "source"> | undefined> {
+  const { store, caches } = workshop.session;
+  const recalled = await recallStep(store, key);
+  const found = recalled && (await findLayer(recalled, workshop));
+  if (found || !recalled) return found;
+  const elsewhere = await recallStepElsewhere(caches, key);
+  return elsewhere && (await findLayer(elsewhere, workshop));
+}
+
 /** The result with who has its layer; nothing where nobody does. */
-export async function findLayer(
+async function findLayer(
   result: StepResult,
   { session, target }: Pick<Workshop, "session" | "target">,
-): Promise<Pick<StepOutcome, "layer" | "holder"> | undefined> {
+): Promise<Omit<StepOutcome, "source"> | undefined> {
   const { layer } = result;
   if (!layer || (await session.store.blobs.has(layer.digest)) === layer.size) return result;
   const { repository } = target;
