@@ -109,9 +109,7 @@ async function pointTo(name: string, entry: string): Promise<void> {
   await replaceFile(`dist/${entry}.js`, text);
   if (!isModule) return;
   const types = entry === "index" ? "index" : `${entry}/index`;
-  // What the declarations use beside Node's own types, for programs whose settings do not have it.
-  const lib = '/// <reference lib="esnext.disposable" />\n';
-  await replaceFile(`dist/${entry}.d.ts`, `${lib}export * from "./${name}/types/${types}.js";\n`);
+  await replaceFile(`dist/${entry}.d.ts`, `export * from "./${name}/types/${types}.js";\n`);
 }
 
 async function touch(folder: string): Promise<void> {
