@@ -146,6 +146,24 @@ describe("a build into a registry", () => {
     await expect(bad).rejects.toMatchObject({ code: "tag-invalid" });
   });
 
+  test("an upgrade says what the tag was before, and still does not take another's", async () => {
+    expect(await build(definition({ tag: "up" }), settings({ upgrade: true }))).not.toHaveProperty(
+      "previous",
+    );
+    const first = await tagged("up");
+    expect(await build(definition({ tag: "up" }), settings({ upgrade: true }))).toMatchObject({
+      upToDate: false,
+      previous: first,
+    });
+    await writeFile(join(source, "train.py"), "print('up')\n");
+    await expect(
+      build(definition({ tag: "up" }), settings({ upgrade: true })),
+    ).rejects.toMatchObject({ code: "tag-taken" });
+    const forced = await build(definition({ tag: "up" }), settings({ upgrade: true, force: true }));
+    expect(forced).toMatchObject({ previous: first });
+    expect(forced).not.toMatchObject({ digest: first });
+  });
+
   test("moves the tag 'latest' without being asked twice", async () => {
     const first = await build(definition({ tag: "latest" }), settings());
     await writeFile(join(source, "train.py"), "print('later')\n");

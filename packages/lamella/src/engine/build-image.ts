@@ -38,9 +38,9 @@ export async function buildImage(
   const { journal } = session;
   const { uri, identifier, tags } = request;
   journal.write({ kind: "started", identifier, uri });
-  const built = isItsBase(request.definition)
-    ? await findBaseItself(request, session)
-    : await findBuilt(request, target);
+  const isBase = isItsBase(request.definition);
+  const found = isBase ? [] : await findTags(request, target);
+  const built = isBase ? await findBaseItself(request, session) : findBuilt(request, found);
   // A lock that is to be held to is looked at, also where the image is there already.
   if (built && request.options.locked) await resolveImage(request, session);
   const { digest, platforms } = built ?? (await build(request, target, session));
@@ -51,6 +51,7 @@ export async function buildImage(
     identifier,
     target: target.kind,
     upToDate: built !== undefined,
+    ...(request.options.upgrade && found[0] && { previous: found[0].digest }),
     tags,
     platforms,
     uploaded: delivered.reduce(
@@ -77,16 +78,29 @@ async function findBaseItself(
   return { digest: descriptor.digest, platforms: [] };
 }
 
-/** What the image's tags refer to, if it is this image already and for all platforms. */
-async function findBuilt(request: ImageRequest, target: Target): Promise<Outcome | undefined> {
+/** What the image's tags refer to, in their order. Raises TagTakenError. */
+async function findTags(
+  request: ImageRequest,
+  target: Target,
+): Promise<readonly (ExistingImage | undefined)[]> {
   const { force, upgrade } = request.options;
-  if (force || upgrade || request.tags[0] === movingTag) return undefined;
+  if (!upgrade && (force || request.tags[0] === movingTag)) return [];
   const found = await Promise.all(
     request.tags.map((tag) => target.existing(tag, request.platforms)),
   );
+  if (force) return found;
   for (const [index, tag] of request.tags.entries()) checkTag(request, tag, index, found[index]);
+  return found;
+}
+
+/** What there is of the image, if it is this one already under all tags and for all platforms. */
+function findBuilt(
+  { options: { force, upgrade }, tags }: ImageRequest,
+  found: readonly (ExistingImage | undefined)[],
+): Outcome | undefined {
   const [own] = found;
-  const complete = own && found.every((one) => one?.digest === own.digest);
+  if (force || upgrade || tags[0] === movingTag || !own) return undefined;
+  const complete = found.every((one) => one?.digest === own.digest);
   return complete ? { digest: own.digest, platforms: [] } : undefined;
 }
 

@@ -38,6 +38,8 @@ export interface BuildResult {
   /** Of what the tag refers to: the manifest, or the index for several platforms. */
   readonly digest: Digest;
   readonly identifier: string;
+  /** Under `upgrade`: the digest that the image's tag had before, if it was there. */
+  readonly previous?: Digest;
   /** Where it was put. */
   readonly target: "registry" | "layout" | "store";
   /** The tag was there already for all wanted platforms: nothing was built. `platforms` is then empty. */

@@ -253,6 +253,18 @@ describe("the result", () => {
     }
   });
 
+  test("has both digests of an upgrade, or says that they are one", () => {
+    const digest = sha256("manifest");
+    expect(text(buildResult({ previous: sha256("old") }))[2]).toBe(`was ${sha256("old")}`);
+    expect(text(buildResult({ previous: digest }))[2]).toBe("the same as before");
+  });
+
+  test("of a layout was written, not uploaded", () => {
+    const lines = text(buildResult({ target: "layout" })).join("\n");
+    expect(lines).toMatch(/built {3}written\n/);
+    expect(lines).not.toContain("uploaded");
+  });
+
   test("says what was not done", () => {
     expect(text(buildResult({ upToDate: true, platforms: [] })).at(-1)).toMatch(
       /^Nothing to build/,

@@ -12,6 +12,7 @@ export function resultLines(result: BuildResult, columns: number): readonly Line
   return [
     [span(printable(result.uri), "bold")],
     [span(result.digest)],
+    ...upgradeLine(result),
     ...result.tags
       .filter((tag) => !result.uri.endsWith(`:${tag}`))
       .map((tag): Line => [span(`also tagged ${printable(tag)}`)]),
@@ -25,6 +26,12 @@ export function resultLines(result: BuildResult, columns: number): readonly Line
     blank,
     [span(closingWords(result))],
   ];
+}
+
+/** What an upgrade made of what the tag was. */
+function upgradeLine({ previous, digest }: BuildResult): readonly Line[] {
+  if (previous === undefined) return [];
+  return [[span(previous === digest ? "the same as before" : `was ${previous}`)]];
 }
 
 function closingWords(result: BuildResult): string {
