@@ -101,3 +101,33 @@ test("the lock of one changes nothing for another whose image has the same name"
   expect(locked.stderr).toMatch(/pylock\.twin\.toml is that of image\.ts#one, .*this one has none/);
   expect(locked.stderr).toMatch(/a name of its own.*then: lamella lock image\.ts#two\./);
 });
+
+test("a plan says which image is there, shows what happens, and tells the good ones beside a bad one", async () => {
+  await using images = await project({
+    bad: [`${registry.host}/absent:1`, "planned-bad"],
+    good: [python, "planned-good", 'withEnvVars({ A: "1" })', 'withWorkdir("/planned")'],
+    worse: [python, "planned-worse", 'withEnvVars({ A: "$nothing" })'],
+  });
+  const before = await run(images, "plan", "image.ts", "--json");
+  expect(before.code).toBe(1);
+  expect(before.stderr).toMatch(/error: .*absent/);
+  expect(before.stderr).toMatch(/error: image\.ts#worse: /);
+  expect(before.stderr).toMatch(/\] base +docker\.io\/library\/python/);
+  expect(JSON.parse(before.stdout)).toMatchObject([
+    {
+      export: "good",
+      uri: expect.stringContaining("/planned-good:"),
+      steps: [{ state: "to make" }],
+    },
+  ]);
+  const { stdout } = await run(images, "build", "image.ts#good", "--progress", "quiet");
+  const digest = stdout.trim().split("@")[1];
+  const after = await run(images, "plan", "image.ts#good", "--progress", "quiet");
+  expect(after).toMatchObject({ code: 0, stderr: "" });
+  expect(after.stdout).toContain(`${digest} is there already: a build makes nothing`);
+  const [data] = JSON.parse((await run(images, "plan", "image.ts#good", "--json")).stdout);
+  expect(data).toMatchObject({
+    existing: digest,
+    steps: [{ state: "cached", layer: { size: expect.any(Number) } }],
+  });
+});

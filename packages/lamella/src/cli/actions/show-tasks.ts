@@ -1,7 +1,7 @@
 import type { BuildEvent } from "../../engine/event.ts";
 import type { CliContext } from "../context.ts";
 import { namedEvent } from "../definition/named-image.ts";
-import { chooseRenderer } from "../progress/choose-renderer.ts";
+import { chooseRenderer, type ProgressMode } from "../progress/choose-renderer.ts";
 
 /**
  * Does work that has an answer of its own, and shows meanwhile what goes on: live in a terminal, else nothing but
@@ -11,9 +11,9 @@ export async function showTasks<T>(
   { process, env, signal }: CliContext,
   image: string | undefined,
   work: (emit: (event: BuildEvent) => void) => Promise<T>,
+  mode: ProgressMode = process.stderr.isTTY ? "auto" : "quiet",
 ): Promise<T> {
   const { stdout, stderr } = process;
-  const mode = stderr.isTTY ? "auto" : "quiet";
   using renderer = chooseRenderer(mode, { stdout, stderr, env });
   try {
     return await work((event) =>

@@ -10,7 +10,13 @@ export const plan: Command<CliContext> = buildCommand({
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Print the plans as data",
+        brief: "Print the plans as data, with export, name and what is there already",
+      },
+      progress: {
+        kind: "enum",
+        values: ["auto", "tty", "plain", "quiet"],
+        default: "auto",
+        brief: "How to show what happens",
       },
       ...planningFlags,
       ...commonFlags,
@@ -21,7 +27,7 @@ export const plan: Command<CliContext> = buildCommand({
     brief: "Print what would be built, and why",
     customUsage: ["FILE[#NAME] [options]"],
     fullDescription: teach(
-      "Prints the pinned base, the locked packages and the layers that a build would make or take from an\nearlier one. Nothing is built.",
+      "Prints whether the image is there, the pinned base, the locked packages and the layers that a build would\nmake or take from an earlier one. Nothing is built. What happens meanwhile goes to stderr.",
       [
         ["lamella plan image.ts", "Read it"],
         ["lamella plan image.ts --json > before.json", "Keep it, to compare it with a later one"],

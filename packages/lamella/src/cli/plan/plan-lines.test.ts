@@ -4,6 +4,7 @@ import { sha256 } from "../../files/digest.ts";
 import { paintLine } from "../terminal/line.ts";
 import { painter } from "../terminal/paint.ts";
 import { planLines } from "./plan-lines.ts";
+import { planRecord } from "./plan-record.ts";
 
 const plan: BuildPlan = {
   version: 1,
@@ -55,7 +56,8 @@ test("a plan is its base, its packages and its layers, with what would have to b
     [sha256("1"), { layer }],
     [sha256("3"), {}],
   ]);
-  const lines = planLines(plan, { uri: "localhost:5000/iris:1", known });
+  const image = { export: "default", uri: "localhost:5000/iris:1" };
+  const lines = planLines(planRecord(plan, image, known));
   expect(lines.map((line) => paintLine(line, painter(false)))).toEqual([
     "localhost:5000/iris:1  linux/amd64",
     "",
@@ -75,5 +77,32 @@ test("a plan is its base, its packages and its layers, with what would have to b
     "  six 1.17.0\ufffd[2J  ~11.0 kB  to make",
     "  ./src           ~1.83 kB  to make",
     "",
+  ]);
+});
+
+test("an image that is there is said to be", () => {
+  const image = { export: "default", uri: "localhost:5000/iris:1", existing: sha256("image") };
+  const lines = planLines(planRecord(plan, image, new Map()));
+  expect(lines.slice(0, 3).map((line) => paintLine(line, painter(false)))).toEqual([
+    "localhost:5000/iris:1  linux/amd64",
+    `${sha256("image")} is there already: a build makes nothing`,
+    "",
+  ]);
+});
+
+test("a plan as data has the export, the name, and what is remembered of each step", () => {
+  const layer = { digest: sha256("l"), diffId: sha256("d"), size: 18_200_000 };
+  const known = new Map([
+    [sha256("1"), { layer }],
+    [sha256("3"), {}],
+  ]);
+  const record = planRecord(plan, { export: "train", uri: "iris:1" }, known);
+  expect(record).toMatchObject({ export: "train", uri: "iris:1", identifier: plan.identifier });
+  expect(record).not.toHaveProperty("existing");
+  expect(record.steps.map(({ state, layer: made }) => [state, made?.size])).toEqual([
+    ["cached", 18_200_000],
+    ["to make", undefined],
+    ["cached", undefined],
+    ["to make", undefined],
   ]);
 });

@@ -1,22 +1,16 @@
-import type { StepResult } from "../../engine/materialize/remembered-step.ts";
 import type { BuildPlan, PlannedPackage, Step } from "../../engine/plan.ts";
 import { type Line, printable, span, textWidth } from "../terminal/line.ts";
 import { count, formatBytes } from "../terminal/quantity.ts";
-
-export interface PlanLinesOptions {
-  /** The image's name. */
-  readonly uri: string;
-  /** What is remembered of steps, by key. */
-  readonly known: ReadonlyMap<Step["key"], StepResult>;
-}
+import type { PlannedStep, PlanRecord } from "./plan-record.ts";
 
 /** A plan for people: what it stands on, the packages, and each layer with whether it has to be made. */
-export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): readonly Line[] {
-  const { platform, base, python, packages, config } = plan;
-  const steps = plan.steps.filter((step) => mayHaveLayer(step, known));
+export function planLines(plan: PlanRecord): readonly Line[] {
+  const { uri, existing, platform, base, python, packages, config } = plan;
+  const steps = plan.steps.filter(mayHaveLayer);
   const env = Object.entries(config.env).map(([name, value]) => `${name}=${value}`);
   return [
     [span(printable(uri), "bold"), span(`  ${platform}`)],
+    ...(existing ? [[span(`${existing} is there already: a build makes nothing`)]] : []),
     [],
     ...facts([
       ["base", `${base.reference}@${base.digest}`],
@@ -31,8 +25,8 @@ export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): re
       packages.map(packageRow),
     ),
     ...section(
-      `${count(steps.length, "layer")} above the base, ${unknown(steps, known)} of them to make`,
-      steps.map((step) => stepRow(step, packages, known)),
+      `${count(steps.length, "layer")} above the base, ${toMake(steps)} of them to make`,
+      steps.map((step) => stepRow(step, packages)),
     ),
     ...(plan.pending === undefined
       ? []
@@ -46,8 +40,8 @@ export function planLines(plan: BuildPlan, { uri, known }: PlanLinesOptions): re
 }
 
 /** Where packages hardly ever overlap, there is no layer; whether they do is known once their wheels are here. */
-function mayHaveLayer({ kind, key }: Step, known: PlanLinesOptions["known"]): boolean {
-  return kind !== "overlaps" || known.get(key)?.layer !== undefined;
+function mayHaveLayer({ kind, layer }: PlannedStep): boolean {
+  return kind !== "overlaps" || layer !== undefined;
 }
 
 function pythonWords({ version, prefix, compiler }: NonNullable<BuildPlan["python"]>): string {
@@ -61,19 +55,14 @@ function packageRow({ name, version, size, wheel }: PlannedPackage): readonly st
   return [`${name} ${version}`, formatBytes(size), wheel];
 }
 
-function unknown(steps: readonly Step[], known: PlanLinesOptions["known"]): number {
-  return steps.filter(({ key }) => !known.has(key)).length;
+function toMake(steps: readonly PlannedStep[]): number {
+  return steps.filter(({ state }) => state === "to make").length;
 }
 
-function stepRow(
-  step: Step,
-  packages: readonly PlannedPackage[],
-  known: PlanLinesOptions["known"],
-): readonly string[] {
-  const result = known.get(step.key);
-  if (result)
-    return [step.title, result.layer ? formatBytes(result.layer.size) : "no files", "cached"];
-  return [step.title, expectedSize(step, packages), "to make"];
+function stepRow(step: PlannedStep, packages: readonly PlannedPackage[]): readonly string[] {
+  const { title, state, layer } = step;
+  if (state === "to make") return [title, expectedSize(step, packages), state];
+  return [title, layer ? formatBytes(layer.size) : "no files", state];
 }
 
 /** Bytes that go into a layer; what comes out is known when it is made. */
