@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { Image } from "../image/image.ts";
-import { build, lock, plan } from "./index.ts";
+import { build, check, lock, plan } from "./index.ts";
 
 const image = Image.fromBase("debian:12", { name: "app" });
 
 test.each([
   ["build", build],
+  ["check", check],
   ["plan", plan],
   ["lock", lock],
 ] as const)("%s names what it cannot take", async (name, call) => {

@@ -21,8 +21,9 @@ const build: Readonly<Record<keyof BuildOptions, true>> = {
 };
 const plan: Readonly<Record<keyof PlanOptions, true>> = { ...build, emit: true };
 const lock: Readonly<Record<keyof LockOptions, true>> = plan;
-const known: Readonly<Record<"build" | "plan" | "lock", readonly string[]>> = {
+const known: Readonly<Record<"build" | "check" | "plan" | "lock", readonly string[]>> = {
   build: Object.keys(build),
+  check: Object.keys(plan),
   plan: Object.keys(plan),
   lock: Object.keys(lock),
 };

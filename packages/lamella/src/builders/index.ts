@@ -49,7 +49,8 @@ export async function plan(image: Image, options: PlanOptions = {}): Promise<rea
  * for (const image of images) await check(image);
  * ```
  */
-export function check(image: Image, options: PlanOptions = {}): Promise<void> {
+export async function check(image: Image, options: PlanOptions = {}): Promise<void> {
+  checkCall("check", image, options);
   return nativeBuilder.check(image, options);
 }
 
