@@ -125,6 +125,8 @@ test("a plan says which image is there, shows what happens, and tells the good o
   const after = await run(images, "plan", "image.ts#good", "--progress", "quiet");
   expect(after).toMatchObject({ code: 0, stderr: "" });
   expect(after.stdout).toContain(`${digest} is there already: a build makes nothing`);
+  const upgraded = await run(images, "plan", "image.ts#good", "--upgrade");
+  expect(upgraded.stdout).not.toContain("is there already");
   const [data] = JSON.parse((await run(images, "plan", "image.ts#good", "--json")).stdout);
   expect(data).toMatchObject({
     existing: digest,

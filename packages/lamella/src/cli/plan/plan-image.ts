@@ -40,16 +40,22 @@ export async function planImage(
   );
 }
 
-/** What the image's tag refers to where a build would put it. A registry that does not answer is worth a warning. */
+/**
+ * What the image's tag refers to where a build would put it, if that is this image and keeps a build from making one. A
+ * registry that does not answer is worth a warning.
+ */
 async function existingDigest(
   request: ImageRequest,
   session: Session,
 ): Promise<Digest | undefined> {
-  if (isItsBase(request.definition)) return undefined;
   const [tag = ""] = request.tags;
+  const { identifier, tagIsIdentifier, options } = request;
+  // `latest` is meant to move, and an upgrade looks past what is there.
+  if (isItsBase(request.definition) || options.upgrade || tag === "latest") return undefined;
   try {
     const target = await openTarget(request, session);
-    return (await target.existing(tag, request.platforms))?.digest;
+    const found = await target.existing(tag, request.platforms);
+    return tagIsIdentifier || found?.identifier === identifier ? found?.digest : undefined;
   } catch (error) {
     session.signal.throwIfAborted();
     if (!(error instanceof LamellaError)) throw error;
