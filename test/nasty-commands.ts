@@ -132,7 +132,7 @@ c' /s/newline`,
   {
     about: "accounts",
     script:
-      "groupadd -g 500 flyte && useradd -m -u 1000 -g flyte -s /bin/bash -K LASTLOG_UID_MAX=1 flyte && sed -i 's/^flyte:!:[0-9]*:/flyte:!:1:/' /etc/shadow && rm -f /etc/*-",
+      "groupadd -g 1500 ada && useradd -m -u 1500 -g ada -s /bin/bash -K LASTLOG_UID_MAX=1 ada && sed -i 's/^ada:!:[0-9]*:/ada:!:1:/' /etc/shadow && rm -f /etc/*-",
   },
   {
     about: "the root",

@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
-import { chmod, cp, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import { lamella, lamellaCli, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { lamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { writeTinyWheels } from "../packages/lamella/testing/tiny-wheel.ts";
+import { installForAll } from "./install-for-all.ts";
 import { build, createProject, debianImage, type Project } from "./project.ts";
 
 let registry: RunningRegistry;
@@ -92,16 +93,4 @@ async function projectFor(host: string, name: string): Promise<Project> {
   });
   await writeTinyWheels(join(project.folder, "wheels"), [{ name: "alpha", version: "1.0" }]);
   return project;
-}
-
-/** Copies Node and the built package to where everybody may read them: a checkout may lie in root's home. */
-async function installForAll(folder: string): Promise<[string, string]> {
-  await chmod(folder, 0o755);
-  const built = dirname(lamellaCli);
-  const node = join(folder, "node");
-  await cp(process.execPath, node);
-  await cp(built, join(folder, "lamella/dist"), { recursive: true });
-  await cp(join(built, "../package.json"), join(folder, "lamella/package.json"));
-  await promisify(execFile)("chmod", ["--recursive", "a+rX", folder]);
-  return [node, join(folder, "lamella/dist/cli.js")];
 }

@@ -64,6 +64,7 @@ async function bundle(folder: string): Promise<void> {
       registry: "src/registry/index.ts",
       engine: "src/engine/index.ts",
       "layer-worker": "src/engine/materialize/layer-worker.ts",
+      "rootless-worker": "src/execution/rootless-worker.ts",
     },
     platform: "node",
     // The oldest Node that is supported: it does not know `using`.

@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { digestHex, sha256 } from "../files/digest.ts";
 import type { Store } from "../store/store.ts";
 import { ExecutionUnsupportedError } from "./error.ts";
+import { mappedIds } from "./user-namespace.ts";
 
 /** Below this cgroup, in each hierarchy, are those of our containers. */
 const parent = "lamella";
@@ -13,9 +14,9 @@ export function containerId(store: Store, scratch: { readonly path: string }): s
   return [storeName(store), basename(dirname(scratch.path)), basename(scratch.path)].join(".");
 }
 
-/** Runtime-spec config-linux.md, "Cgroups Path". */
-export function cgroupsPath(id: string): string {
-  return `/${parent}/${id}`;
+/** Runtime-spec config-linux.md, "Cgroups Path"; undefined where this process may make none. */
+export function cgroupsPath(id: string): string | undefined {
+  return mappedIds() === undefined ? `/${parent}/${id}` : undefined;
 }
 
 // What is left after five seconds, the next start removes. A busy machine needs more than one of them.
@@ -93,7 +94,8 @@ export async function createMemoryCgroup(id: string, bytes: number): Promise<str
   throw noMemoryLimit();
 }
 
-function noMemoryLimit(cause?: unknown): ExecutionUnsupportedError {
+/** The error for a limit that nobody can hold a container to. */
+export function noMemoryLimit(cause?: unknown): ExecutionUnsupportedError {
   return new ExecutionUnsupportedError(
     "The memory of a step cannot be limited here: there is no cgroup for memory that this user may make.",
     "Leave the limit out, or run as root where the kernel has the memory controller.",

@@ -7,6 +7,7 @@ import {
   cgroupsPath,
   containerId,
   createMemoryCgroup,
+  noMemoryLimit,
   outOfMemoryKills,
   removeCgroups,
 } from "./cgroup.ts";
@@ -21,6 +22,7 @@ import { machineFiles, prepareRootfs, type Rootfs } from "./rootfs.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { WantedMount } from "./step-mount.ts";
+import { mappedIds } from "./user-namespace.ts";
 
 export interface ContainerOptions {
   /** The image's layers, lowest first. */
@@ -102,8 +104,15 @@ async function prepareContainer(
     const cgroup = memory === undefined ? undefined : await createMemoryCgroup(id, memory);
     return prepareNamespaces(process, rootfs, { binds, cgroup });
   }
-  const path = rootfs.path;
-  const spec = { process, rootfs: path, cgroupsPath: cgroupsPath(id), binds, isFirst, memory };
+  if (memory !== undefined && mappedIds() !== undefined) throw noMemoryLimit();
+  const spec = {
+    process,
+    rootfs: rootfs.path,
+    cgroupsPath: cgroupsPath(id),
+    binds,
+    isFirst,
+    memory,
+  };
   const log = join(scratch.path, "log.json");
   return prepareOciContainer(runtime, id, spec, { memory: rootfs.memory, log });
 }

@@ -65,6 +65,7 @@ export class StepOutOfMemoryError extends LamellaError {
 /** A command of a step ended with an exit code other than 0. */
 export class StepFailedError extends LamellaError {
   readonly code = "execution-step-failed";
+  readonly args: readonly string[];
   /** Of the command; 128 and the signal's number where a signal ended it. */
   readonly exitCode: number;
   /** The last that it wrote, on both of its streams, without empty lines. */
@@ -75,6 +76,7 @@ export class StepFailedError extends LamellaError {
       [`The command failed with exit code ${exitCode}: ${shown(args)}`, ...lastLines].join("\n"),
       "Its last lines are above; what they complain of is to be put right in the definition.",
     );
+    this.args = args;
     this.exitCode = exitCode;
     this.lastLines = lastLines;
   }

@@ -17,7 +17,7 @@ export interface SnapshotRecord {
 type DirectoryHeader = ExtractionHeader & { readonly kind: "directory" };
 
 // Kernel documentation, filesystems/overlayfs.rst, "whiteouts and opaque directories".
-const opaqueAttribute = new Map([["trusted.overlay.opaque", Buffer.from("y")]]);
+const opaqueNames = { root: "trusted.overlay.opaque", mapped: "user.overlay.opaque" };
 const whiteoutDevice = { major: 0, minor: 0 };
 
 /**
@@ -31,6 +31,15 @@ export class OverlayEntries {
   readonly #opaque = new Set<string>();
   readonly #attributed = new Set<string>();
   readonly #tree = new LayerTree((path) => this.#imply(path));
+  readonly #mapped: boolean;
+
+  /**
+   * `mapped` says that it is for a user namespace: the kernel wants its marks elsewhere, and device nodes cannot be made
+   * and are left out.
+   */
+  constructor(options: { readonly mapped?: boolean } = {}) {
+    this.#mapped = options.mapped ?? false;
+  }
 
   /** The header blocks for one entry; whiteouts give none, since what they mean is known at the end. */
   headers(entry: TarEntry): Uint8Array[] {
@@ -62,7 +71,8 @@ export class OverlayEntries {
     }
     for (const path of this.#opaque) {
       const directory = this.#directories.get(path) ?? impliedDirectory(path);
-      const xattrs = new Map([...(directory.xattrs ?? []), ...opaqueAttribute]);
+      const mark = this.#mapped ? opaqueNames.mapped : opaqueNames.root;
+      const xattrs = new Map([...(directory.xattrs ?? []), [mark, Buffer.from("y")]]);
       this.#pending.push(encodeExtractionHeader({ ...directory, xattrs }));
     }
     // Two blocks of zeros end a tar.
@@ -105,6 +115,7 @@ export class OverlayEntries {
       case "character":
       case "block":
         this.#tree.set(path, "other");
+        if (this.#mapped) return undefined;
         return { ...common, kind: entry.kind, device: entry.device };
       case "fifo":
         this.#tree.set(path, "other");

@@ -10,6 +10,7 @@ import {
   makeMachineLayer,
   makeParents,
 } from "./supplement.ts";
+import { mappedIds } from "./user-namespace.ts";
 
 /**
  * A root filesystem, ready to be mounted. The mount itself is made by the process that needs it, in a mount namespace
@@ -84,9 +85,9 @@ export async function prepareRootfs(
     `lowerdir=${names.map(({ name }) => name).join(":")}`,
     "upperdir=../upper",
     "workdir=../work",
-    // What is in the upper directory has to be readable as a layer, by itself.
-    "redirect_dir=off",
-    "metacopy=off",
+    // What is in the upper directory has to be readable as a layer, by itself. In a user namespace, where the marks of
+    // overlayfs are kept elsewhere, that is so, and some kernels refuse to be told.
+    ...(mappedIds() === undefined ? ["redirect_dir=off", "metacopy=off"] : ["userxattr"]),
     "index=off",
   ];
   return { ...rootfs, options: options.join(","), image, machine: plain(top) };

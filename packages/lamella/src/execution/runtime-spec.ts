@@ -1,6 +1,7 @@
 import type { BindMount } from "./bind-mount.ts";
 import { defaultCapabilities } from "./capabilities.ts";
 import type { ContainerProcess } from "./container-process.ts";
+import { mappedIds } from "./user-namespace.ts";
 
 /** A file system in a container (runtime-spec config.md, "Mounts"). */
 interface SpecMount {
@@ -14,7 +15,8 @@ export interface RuntimeSpecOptions {
   readonly process: ContainerProcess;
   /** Absolute path of the mounted root filesystem. */
   readonly rootfs: string;
-  readonly cgroupsPath: string;
+  /** None where cgroups cannot be made. */
+  readonly cgroupsPath: string | undefined;
   /** Beside those that every container has. */
   readonly binds?: readonly BindMount[];
   /**
@@ -42,8 +44,15 @@ const mounts: readonly SpecMount[] = [
   ]),
   mount("/dev/shm", "tmpfs", ["nosuid", "noexec", "nodev", "mode=1777"]),
   mount("/dev/mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
-  mount("/sys", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
 ];
+
+/** A view of the kernel needs the network namespace to belong to the user namespace; the machine's does not. */
+function sysMount(): SpecMount {
+  const options = ["nosuid", "noexec", "nodev", "ro"];
+  return mappedIds() === undefined
+    ? mount("/sys", "sysfs", options)
+    : { destination: "/sys", type: "bind", source: "/sys", options: ["rbind", ...options] };
+}
 
 // What the kernel shows of the whole machine (moby, oci/defaults.go).
 const maskedPaths = [
@@ -96,14 +105,16 @@ export function runtimeSpec({
       noNewPrivileges: false,
     },
     root: { path: rootfs, readonly: false },
-    mounts: [...mounts, ...binds.map(bindMount)],
+    mounts: [...mounts, sysMount(), ...binds.map(bindMount)],
     linux: {
       namespaces: [{ type: "ipc" }, { type: "mount" }, ...(isFirst ? [{ type: "pid" }] : [])],
-      cgroupsPath,
-      resources: {
-        devices: [{ allow: false, access: "rwm" }],
-        ...(memory !== undefined && { memory: { limit: memory } }),
-      },
+      ...(cgroupsPath !== undefined && {
+        cgroupsPath,
+        resources: {
+          devices: [{ allow: false, access: "rwm" }],
+          ...(memory !== undefined && { memory: { limit: memory } }),
+        },
+      }),
       maskedPaths,
       readonlyPaths,
     },

@@ -11,6 +11,7 @@ import { ExecutionUnsupportedError } from "./error.ts";
 import { prepareOciContainer } from "./oci-runtime.ts";
 import { prepareRootfs } from "./rootfs.ts";
 import { systemEnvironment } from "./system-environment.ts";
+import { mappedIds } from "./user-namespace.ts";
 
 /** What runs containers on this machine. */
 export type Runtime =
@@ -47,7 +48,7 @@ export async function findRuntime(
   const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
   for (const executable of await executables(programs)) {
     const { size, mtimeMs } = await stat(executable);
-    const key = ["works 3", boot, store.root, executable, size, mtimeMs].join("\n");
+    const key = ["works 4", boot, mappedIds(), store.root, executable, size, mtimeMs].join("\n");
     const remembered = await store.memos.get("container-runtime", key, (value) =>
       trialSchema.parse(value),
     );
@@ -62,13 +63,18 @@ export async function findRuntime(
 }
 
 /** Raises {@link ExecutionUnsupportedError} where containers cannot be run at all. */
-export function requireRoot(): void {
+export function requireLinux(): void {
   if (process.platform !== "linux") {
     throw new ExecutionUnsupportedError(
       `Containers run on Linux only, and this is ${process.platform}.`,
       "Run the image where there is Linux: lamella run on such a machine, or docker run.",
     );
   }
+}
+
+/** Raises {@link ExecutionUnsupportedError} where this process cannot run containers itself. */
+export function requireRoot(): void {
+  requireLinux();
   if (process.geteuid?.() !== 0) {
     throw new ExecutionUnsupportedError(
       "Only root can run containers so far.",

@@ -12,6 +12,7 @@ import type { Store } from "../store/store.ts";
 import { DiffIdMismatchError } from "./error.ts";
 import type { SnapshotRecord } from "./overlay-entries.ts";
 import { unpackLayer } from "./unpack.ts";
+import { mappedIds } from "./user-namespace.ts";
 
 /** A layer, unpacked as an overlayfs lower directory. */
 export interface Snapshot extends SnapshotRecord {
@@ -119,7 +120,8 @@ async function readSnapshot(
 }
 
 function snapshotFolder(diffId: Digest, store: Store): string {
-  return store.path("snapshots", "sha256", digestHex(diffId));
+  // Files have other owners on disk where ids are mapped.
+  return store.path("snapshots", mappedIds() ?? "sha256", digestHex(diffId));
 }
 
 async function* progress(

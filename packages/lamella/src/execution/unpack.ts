@@ -10,6 +10,7 @@ import { DiskFullError } from "../store/error.ts";
 import { LayerUnpackError, ToolMissingError } from "./error.ts";
 import { OverlayEntries, type SnapshotRecord } from "./overlay-entries.ts";
 import { systemEnvironment } from "./system-environment.ts";
+import { mappedIds } from "./user-namespace.ts";
 
 export interface UnpackedLayer extends SnapshotRecord {
   /** Of the tar that was unpacked. */
@@ -39,7 +40,7 @@ export async function unpackLayer(
   const { signal } = options;
   await using extraction = startExtraction(folder);
   const hash = createHash("sha256");
-  const entries = new OverlayEntries();
+  const entries = new OverlayEntries({ mapped: mappedIds() !== undefined });
   try {
     await using sink = new BufferedSink(extraction.sink);
     for await (const entry of readTar(hashed(tar, hash), signal === undefined ? {} : { signal })) {

@@ -10,10 +10,14 @@ import {
   type FileEntry,
   type RegularFile,
 } from "../files/entry.ts";
+import { decompressLayer } from "./decompress.ts";
 import { ContentMismatchError, InvalidEntryError } from "./error.ts";
 import { writeLayer } from "./layer.ts";
+import type { LayerEntry } from "./layer-entry.ts";
+import { mediaType } from "./media-type.ts";
+import { readTar } from "./tar-reader.ts";
 
-async function layerOf(entries: Iterable<FileEntry> | AsyncIterable<FileEntry>) {
+async function layerOf(entries: Iterable<LayerEntry> | AsyncIterable<LayerEntry>) {
   const chunks: Uint8Array[] = [];
   const written = await writeLayer(entries, {
     write: (chunk) => {
@@ -479,5 +483,69 @@ describe("failures around it", () => {
       ContentMismatchError,
     );
     expect(busy).toBe(0);
+  });
+});
+
+describe("what only commands leave", () => {
+  const xattrs = new Map([["security.capability", Uint8Array.of(1, 0, 0, 2, 0, 255, 10, 61)]]);
+  const special: LayerEntry[] = [
+    { kind: "directory", path: "d", mode: 0o755, uid: 3_000_000_000 },
+    { kind: "opaque", path: "d" },
+    { ...bytesFile("d/file", "x", { mode: 0o4755 }), xattrs },
+    { kind: "hardlink", path: "d/again", target: "d/file", mode: 0o4755, xattrs },
+    { kind: "character", path: "d/null", mode: 0o666, device: { major: 1, minor: 3 } },
+    { kind: "block", path: "d/loop", mode: 0o660, gid: 6, device: { major: 7, minor: 300 } },
+    { kind: "fifo", path: "d/pipe", mode: 0o600 },
+  ];
+
+  test("is read back", async () => {
+    const { bytes } = await layerOf(special);
+    const layer = (async function* () {
+      yield bytes;
+    })();
+    const found: unknown[] = [];
+    for await (const entry of readTar(decompressLayer(layer, mediaType.layerGzip))) {
+      const { kind, path, mode, uid, gid } = entry;
+      const more = "target" in entry ? entry.target : "device" in entry ? entry.device : undefined;
+      found.push([
+        kind,
+        path,
+        mode,
+        uid,
+        gid,
+        more,
+        ...Array.from(entry.xattrs.values(), (value) => Buffer.from(value).toString("hex")),
+      ]);
+    }
+    const capability = "0100000200ff0a3d";
+    expect(found).toEqual([
+      ["directory", "d", 0o755, 3_000_000_000, 0, undefined],
+      ["opaque", "d", 0o644, 0, 0, undefined],
+      ["file", "d/file", 0o4755, 0, 0, undefined, capability],
+      ["hardlink", "d/again", 0o4755, 0, 0, "d/file", capability],
+      ["character", "d/null", 0o666, 0, 0, { major: 1, minor: 3 }],
+      ["block", "d/loop", 0o660, 0, 6, { major: 7, minor: 300 }],
+      ["fifo", "d/pipe", 0o600, 0, 0, undefined],
+    ]);
+  });
+
+  test.each<[string, LayerEntry[]]>([
+    ["a hard link to what is not there", [{ kind: "hardlink", path: "a", target: "b", mode: 0 }]],
+    [
+      "a hard link to a directory",
+      [
+        { kind: "directory", path: "b", mode: 0 },
+        { kind: "hardlink", path: "a", target: "b", mode: 0 },
+      ],
+    ],
+    ["a directory that is emptied before it is there", [{ kind: "opaque", path: "a" }]],
+    [
+      "a device number that no tar can say",
+      [{ kind: "block", path: "a", mode: 0, device: { major: 0, minor: 2 ** 21 } }],
+    ],
+  ])("refuses %s", async (_, entries) => {
+    await expect(writeLayer(entries, { write: () => {} })).rejects.toMatchObject({
+      code: "layer-entry-invalid",
+    });
   });
 });

@@ -1,0 +1,104 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startMirror } from "../packages/lamella/testing/debian-base.ts";
+import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
+import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { installForAll } from "./install-for-all.ts";
+import { nastyCommands } from "./nasty-commands.ts";
+import {
+  build,
+  createProject,
+  debianImage,
+  type Project,
+  type RunOptions,
+  tryBuild,
+} from "./project.ts";
+
+// Commands of an image, executed by somebody who is not root.
+
+const run = promisify(execFile);
+
+let open: AsyncDisposableStack;
+let registry: RunningRegistry;
+let program: [string, string];
+
+beforeAll(async () => {
+  await using opening = new AsyncDisposableStack();
+  registry = opening.use(await startMirror());
+  program = await installForAll(opening.use(await temporaryFolder("lamella-for-all-")).path);
+  open = opening.move();
+});
+afterAll(() => open?.disposeAsync());
+
+interface User extends AsyncDisposable {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A user of this machine, as long as it is held. */
+async function addUser(options: { readonly subordinateIds: boolean }): Promise<User> {
+  const name = `lamella-test-${randomBytes(4).toString("hex")}`;
+  const count = options.subordinateIds ? 65_536 : 0;
+  await run("useradd", [
+    "--no-create-home",
+    "--user-group",
+    ...["SUB_UID_COUNT", "SUB_GID_COUNT"].flatMap((key) => ["--key", `${key}=${count}`]),
+    name,
+  ]);
+  const id = async (option: string): Promise<number> =>
+    Number((await run("id", [option, name])).stdout);
+  return {
+    uid: await id("-u"),
+    gid: await id("-g"),
+    [Symbol.asyncDispose]: async () => void (await run("userdel", [name])),
+  };
+}
+
+/** A project that is a user's own, and how he builds it. */
+async function projectOf(
+  user: User,
+  name: string,
+  ...commands: readonly string[]
+): Promise<{ readonly project: Project; readonly options: RunOptions }> {
+  const call = `withCommands(${commands.map((command) => JSON.stringify(command)).join(", ")})`;
+  const definition = debianImage(registry.host, name, call);
+  const project = await createProject({ mirror: registry.host, definition });
+  const home = dirname(project.folder);
+  await run("chown", ["--recursive", `${user.uid}:${user.gid}`, home]);
+  const env = { HOME: home, TMPDIR: home, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+  const { uid, gid } = user;
+  return { project, options: { program, uid, gid, env: { ...env, XDG_CACHE_HOME: undefined } } };
+}
+
+// Device nodes are root's alone to make, and a user has some 65,000 subordinate ids.
+const possible = nastyCommands.map(({ script }) =>
+  script.replaceAll(/mknod [^&]*&& /g, "").replace("3000000000:3000000001", "30000:30001"),
+);
+
+test("a user with subordinate ids makes the very layers that root makes", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  const { project, options } = await projectOf(user, "rootless", ...possible);
+  await using _ = project;
+  const byUser = await build(project, [], options);
+  await using store = await temporaryFolder();
+  const byRoot = await build({ ...project, store: store.path }, ["--output", "oci:by-root"]);
+  expect(byUser.digest).toBe(byRoot.digest);
+  const left = await readdir(join(project.store, "sessions"), { recursive: true });
+  expect(left.filter((path) => path.includes("/"))).toEqual([]);
+});
+
+test("a user without any is told what to set up, before a command runs", async () => {
+  await using user = await addUser({ subordinateIds: false });
+  const { project, options } = await projectOf(user, "no-ids", "touch /x");
+  await using _ = project;
+  const { events } = await tryBuild(project, [], options);
+  expect(events.at(-1)).toMatchObject({
+    kind: "failed",
+    code: "execution-unsupported",
+    hint: expect.stringContaining("usermod --add-subuids"),
+  });
+});
