@@ -28,8 +28,9 @@ export async function failedBuild(
   return reportedError(stderr);
 }
 
-/** Takes an error report apart: its first line is the message, the rest is the hint. */
-export function reportedError(stderr: string): ReportedError {
+/** Takes an error report apart: its first line is the message, the rest is the hint. Warnings may come before it. */
+export function reportedError(output: string): ReportedError {
+  const stderr = output.replace(/^(?:warning: .*\n(?: {9}.*\n)*)+/, "");
   if (process.env["SHOW_ERRORS"]) process.stdout.write(`\n${stderr}`);
   expect(stderr).toMatch(/^error: .*[.:!?]\n/);
   expect(stderr).not.toMatch(/^ +at .*:\d+:\d+/m);

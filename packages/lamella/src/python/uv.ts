@@ -13,6 +13,14 @@ import { UvUnavailableError } from "./resolution-error.ts";
 /** The oldest uv that we use: it writes pylock files and reads them as preferences. */
 const oldestUv: readonly [number, number] = [0, 8];
 
+export interface FindUvOptions {
+  readonly store: Store;
+  readonly env: Environment;
+  readonly signal?: AbortSignal | undefined;
+  /** Told before uv is installed. */
+  readonly onInstall?: (() => void) | undefined;
+}
+
 /**
  * Finds a uv that is new enough: the one on PATH, else one that is installed into the store with the machine's own
  * Python package client, and so through the machine's own index settings.
@@ -20,14 +28,8 @@ const oldestUv: readonly [number, number] = [0, 8];
  * Raises {@link UvUnavailableError}, which lists the ways to get uv, when neither is to be had, and DiskFullError
  * when the store has no room for it.
  */
-export async function findUv(options: {
-  readonly store: Store;
-  readonly env: Environment;
-  readonly signal?: AbortSignal | undefined;
-  /** Told before uv is installed. */
-  readonly onInstall?: (() => void) | undefined;
-}): Promise<string> {
-  const { store, env, signal, onInstall } = options;
+export async function findUv(options: FindUvOptions): Promise<string> {
+  const { store, env, signal } = options;
   for (const candidate of await executables("uv", env)) {
     if (await isUsable(candidate, env, signal)) return candidate;
   }
@@ -37,8 +39,7 @@ export async function findUv(options: {
   if (await isUsable(installed, env, signal)) return installed;
   await using _lock = await acquireLock(store, "install-uv", { signal });
   if (await isUsable(installed, env, signal)) return installed;
-  onInstall?.();
-  await install(home, store, env, signal);
+  await install(home, options);
   return installed;
 }
 
@@ -64,14 +65,13 @@ async function isUsable(
 
 async function install(
   home: string,
-  store: Store,
-  env: Environment,
-  signal: AbortSignal | undefined,
+  { store, env, signal, onInstall }: FindUvOptions,
 ): Promise<void> {
   const [python] = await executables("python3", env);
   if (python === undefined) {
     throw unavailable("there is no uv on PATH, and no python3 to install it with");
   }
+  onInstall?.();
   await using scratch = await store.scratch("uv");
   const target = path.join(scratch.path, "uv");
   const places = { cwd: scratch.path, env, signal };
