@@ -1,7 +1,5 @@
 import { randomUUID } from "node:crypto";
 import type { Base } from "../../base/base.ts";
-import { StepFailedError } from "../../execution/error.ts";
-import { executeStep } from "../../execution/step.ts";
 import type { StepMount } from "../../execution/step-mount.ts";
 import type { Layer } from "../../oci/descriptor.ts";
 import { fetchLayers } from "../fetch-layers.ts";
@@ -94,6 +92,11 @@ export class Executions {
   ): Promise<MadeLayer | undefined> {
     const { store, journal, signal } = this.#session;
     const output = new StepOutput(journal.redactor, (stream, line) => task.output(stream, line));
+    // Only now: a build that places files alone never loads what executes.
+    const [{ executeStep }, { StepFailedError }] = await Promise.all([
+      import("../../execution/step.ts"),
+      import("../../execution/error.ts"),
+    ]);
     try {
       const layer = await executeStep({
         layers,
