@@ -68,14 +68,19 @@ describe("bytecode", () => {
       }
     }
     expect([...ours].sort()).toEqual([...theirs.keys()].sort());
-    // A pair of equal code objects under equal headers differs in reference flags alone.
-    expect(different.length / 2).toBeLessThan(theirs.size / 100);
+    // Which references uv's bytes hold depends on what each of its processes compiled before, and so on the number of cores and on
+    // chance. Version 2 of the format has none of them, and everything else: file names and line numbers too.
     const compare = `
 import marshal, sys
-for one, two in zip(sys.argv[1::2], sys.argv[2::2]):
-    one, two = open(one, "rb").read(), open(two, "rb").read()
-    assert one[:16] == two[:16] and marshal.loads(one[16:]) == marshal.loads(two[16:])
+plain = lambda code: marshal.dumps(marshal.loads(code), 2)
+paths = sys.stdin.read().split("\\0")
+for one, two in zip(paths[::2], paths[1::2]):
+    one_bytes, two_bytes = open(one, "rb").read(), open(two, "rb").read()
+    assert one_bytes[:16] == two_bytes[:16], two
+    assert plain(one_bytes[16:]) == plain(two_bytes[16:]), two
 `;
-    await run(compiler.executable, ["-c", compare, ...different]);
+    const comparison = run(compiler.executable, ["-c", compare]);
+    comparison.child.stdin?.end(different.join("\0"));
+    await comparison;
   });
 });
