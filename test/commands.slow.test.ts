@@ -239,6 +239,28 @@ describe("a command whose parent is unchanged", () => {
     expect(timeLayer(last.result)).toBe(timeLayer(first));
   });
 
+  test("is not executed on a machine that knows nothing but a cache in a registry", async () => {
+    const calls = [
+      'withPipPackages("alpha==1.0")',
+      'withCommands("date +%N > /time", "mkdir -p /data && ln -s /data /app")',
+      'withSourceFolder("./src", "/app")',
+    ];
+    await using first = await projectWith("travelled", ...calls);
+    const cache = `${registry.host}/travelled-cache:1`;
+    const { digest } = await build(first, ["--cache-to", cache]);
+    await using second = await freshProject("travelled", ...calls);
+
+    const fresh = await withTraffic(registry, () =>
+      tryBuild(second, ["--force", "--cache-from", cache]),
+    );
+
+    expect(executed(fresh.result.events)).toEqual([]);
+    expect(fresh.result.events.at(-1)).toMatchObject({ kind: "finished", result: { digest } });
+    expect(fresh.uploads).toEqual([]);
+    // Documents, and nothing of a layer.
+    expect(fresh.downloaded).toBeLessThan(200_000);
+  });
+
   test("is executed once for two images that share it", async () => {
     await using project = await projectWith("shared-a", 'withCommands("date +%N > /time")');
     await build(project);
