@@ -159,6 +159,23 @@ describe("a command that fails", () => {
     expect((await fetch(`http://${registry.host}/v2/failing/tags/list`)).status).toBe(404);
   });
 
+  test("because it takes more time or memory than it may is ended, with all that it started", async () => {
+    const hungry = "python3 -c 'b = bytearray(1 << 30)'";
+    for (const [command, args, error] of [
+      ["echo begun; sleep 60 & sleep 60", ["--step-timeout", "1s"], /still running.*\n.*begun/],
+      [hungry, ["--step-memory", "100MiB"], /ran out of memory/],
+    ] as const) {
+      await using project = await projectWith(
+        "limited",
+        `withCommands(${JSON.stringify(command)})`,
+      );
+      const { code, events, stderr } = await tryBuild(project, args);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(error);
+      expect(executed(events).map(({ outcome }) => outcome)).toEqual(["failed"]);
+    }
+  });
+
   test("does not undo those that did not: they are remembered", async () => {
     const first = "echo one > /one";
     await using project = await projectWith("resumed", `withCommands("${first}", "false")`);

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { Build } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/event.ts";
+import type { StepLimits } from "../engine/execute/executions.ts";
 import type { WrittenLock } from "../engine/lock-image.ts";
 import type { DefinitionSource } from "../engine/lock-owner.ts";
 import type { BuildPlan } from "../engine/plan.ts";
@@ -33,6 +34,8 @@ export interface BuildOptions {
    * case, else the file `/etc/secrets/group_key`.
    */
   readonly secrets?: readonly SecretSource[];
+  /** What each Debian installation and each command may take; all that the machine has, for as long as it wants, if absent. */
+  readonly stepLimits?: StepLimits;
   /** The image's definition: file (absolute) and export. A lock belongs to one, and that of another is left alone. */
   readonly definition?: DefinitionSource;
   /** Settings; read from the configuration files and the environment if absent. */

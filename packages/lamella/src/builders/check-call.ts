@@ -15,6 +15,7 @@ const build: Readonly<Record<keyof BuildOptions, true>> = {
   cacheTo: true,
   cacheFrom: true,
   secrets: true,
+  stepLimits: true,
   config: true,
   signal: true,
   definition: true,

@@ -133,13 +133,13 @@ async function build(request: ImageRequest, target: Target, session: Session): P
     checkCacheDestination(session),
   ]);
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
-  const upgrade = request.options.upgrade === true;
+  const { upgrade = false, stepLimits: limits = {} } = request.options;
   await using shelf = new WheelShelf(session);
   const workshop: Workshop = { target, pool, shelf, begun: new Map(), session };
   const platforms = await together(
     session,
     prepared.map(async (one) => {
-      const executions = new Executions(one.base, { secrets, upgrade }, session);
+      const executions = new Executions(one.base, { secrets, upgrade, limits }, session);
       return await materialize(one, workshop, executions);
     }),
   );

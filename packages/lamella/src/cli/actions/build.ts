@@ -27,6 +27,10 @@ export interface BuildFlags extends CommonFlags, PlanningFlags {
   readonly locked?: boolean;
   readonly push?: boolean;
   readonly secret?: readonly SecretSource[];
+  /** Milliseconds. */
+  readonly stepTimeout?: number;
+  /** Bytes. */
+  readonly stepMemory?: number;
   readonly metadataFile?: string;
   readonly progress: ProgressMode;
 }
@@ -98,7 +102,7 @@ function checkTogether({ output, push, locked, upgrade }: BuildFlags, file: stri
 }
 
 function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
-  const { output, tag, force, locked, push, secret } = flags;
+  const { output, tag, force, locked, push, secret, stepTimeout, stepMemory } = flags;
   return {
     ...planningOptions(flags),
     ...(output && { output: { ...output, path: resolve(cwd, output.path) } }),
@@ -107,6 +111,10 @@ function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
     ...(locked && { locked }),
     ...(push && { push }),
     ...(secret && { secrets: secret.map((one) => inFolder(one, cwd)) }),
+    stepLimits: {
+      ...(stepTimeout !== undefined && { timeout: stepTimeout }),
+      ...(stepMemory !== undefined && { memory: stepMemory }),
+    },
   };
 }
 

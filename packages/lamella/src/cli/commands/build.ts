@@ -1,6 +1,7 @@
 import { buildCommand, type Command } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { progressModes } from "../progress/choose-renderer.ts";
+import { parseDuration, parseSize } from "./limits.ts";
 import { parseOutput } from "./output-option.ts";
 import { commonFlags, definitionPositional, planningFlags, teach } from "./parameters.ts";
 import { parseSecret } from "./secret-option.ts";
@@ -50,6 +51,20 @@ export const build: Command<CliContext> = buildCommand({
         optional: true,
         placeholder: "id=KEY,src=FILE",
         brief: "A secret's value, or env=NAME (repeatable)",
+      },
+      stepTimeout: {
+        kind: "parsed",
+        parse: parseDuration,
+        optional: true,
+        placeholder: "TIME",
+        brief: "TIME that each command may take: 30m",
+      },
+      stepMemory: {
+        kind: "parsed",
+        parse: parseSize,
+        optional: true,
+        placeholder: "SIZE",
+        brief: "SIZE of memory that each command may have: 4GB",
       },
       metadataFile: {
         kind: "parsed",

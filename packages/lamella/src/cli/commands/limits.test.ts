@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { parseDuration, parseSize } from "./limits.ts";
 
 test.each([
+  ["30s", 30_000],
   ["90m", 5_400_000],
   ["12h", 43_200_000],
   ["30d", 2_592_000_000],

@@ -1,16 +1,18 @@
 /** Units of time, in milliseconds. */
 const durations: Readonly<Record<string, number>> = {
+  s: 1000,
   m: 60_000,
   h: 3_600_000,
   d: 86_400_000,
   w: 7 * 86_400_000,
 };
 
-/** Reads `90m`, `12h`, `30d` or `2w`; gives milliseconds. */
+/** Reads `30s`, `90m`, `12h`, `30d` or `2w`; gives milliseconds. */
 export function parseDuration(text: string): number {
-  const [, number, unit = ""] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
+  const [, number, unit = ""] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   const factor = durations[unit];
-  if (factor === undefined) throw new Error("It takes a number with m, h, d or w, for example 30d");
+  if (factor === undefined)
+    throw new Error("It takes a number with s, m, h, d or w, for example 30d");
   return Number(number) * factor;
 }
 

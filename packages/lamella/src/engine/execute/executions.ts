@@ -19,10 +19,19 @@ import { caBundlePath, type MachineSettings, machineSettings } from "./machine-s
 import { stepFailure } from "./step-failure.ts";
 import { StepOutput } from "./step-output.ts";
 
+/** What a command may take, with its children. */
+export interface StepLimits {
+  /** Milliseconds. */
+  readonly timeout?: number;
+  /** Bytes of memory. */
+  readonly memory?: number;
+}
+
 export interface ExecutionOptions {
   readonly secrets: SecretValues;
   /** Whether Debian packages are installed anew. */
   readonly upgrade: boolean;
+  readonly limits: StepLimits;
 }
 
 /** What a step's process gets from this machine and this build, beside what the plan says. */
@@ -103,6 +112,7 @@ export class Executions {
         process: { args: step.command, env, user: "0", workdir: step.workdir },
         mounts,
         store,
+        limits: this.#options.limits,
         signal,
         onOutput: (stream, bytes) => output.write(stream, bytes),
       });
