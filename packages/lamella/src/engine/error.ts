@@ -74,3 +74,8 @@ export class AptPackageNotFoundError extends LamellaError {
 export class NoAptError extends LamellaError {
   readonly code = "apt-missing";
 }
+
+/** An image that is not where it was named. */
+export class ImageMissingError extends LamellaError {
+  readonly code = "image-missing";
+}

@@ -11,14 +11,13 @@ import { runImage } from "../../execution/run.ts";
 import { requireRoot } from "../../execution/runtime.ts";
 import { unpackSnapshots } from "../../execution/snapshot.ts";
 import { machinePlatform, type Platform } from "../../image/platform.ts";
-import { parseReference } from "../../image/reference.ts";
 import { imageUri, isItsBase, withDefaultRegistry } from "../../image/uri.ts";
 import { RegistryNotFoundError } from "../../registry/error.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
-import { loadDefinition, parseDefinitionArgument } from "../definition/load-definition.ts";
+import { parseImageArgument } from "../definition/image-argument.ts";
 import { inNameOf, shownImage } from "../definition/named-image.ts";
-import { ImageNotFoundError, SeveralImagesError } from "../error.ts";
+import { ImageNotFoundError } from "../error.ts";
 import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
 
@@ -87,40 +86,18 @@ async function findTarget(
   { defaultRegistry }: Config,
   context: CliContext,
 ): Promise<RunTarget> {
-  const isReference = looksLikeReference(target);
-  const file = await parseDefinitionArgument(target, context.cwd).catch((error: unknown) => {
-    if (isReference) return undefined;
-    throw error;
-  });
-  if (!file) return { uri: target, local: false };
-  const [first, ...others] = await loadDefinition(file, context);
-  if (!first || others.length > 0) {
-    const names = [first, ...others].map((image) => `  ${file.shown}#${image?.name}`);
-    throw new SeveralImagesError(
-      `${file.shown} exports several images.`,
-      `Name one of them:\n${names.join("\n")}`,
-    );
-  }
-  const { image } = first;
+  const found = await parseImageArgument(target, context);
+  if (found.kind === "reference") return { uri: found.uri, local: false };
+  const { file, exported } = found;
+  const { image } = exported;
   // An image that is nothing but its base goes by the name of that, wherever it is.
   const definition = withDefaultRegistry(image.definition, defaultRegistry);
   const local = definition.registry === undefined && !isItsBase(definition);
   return {
     uri: imageUri(definition, () => image.identifier),
     local,
-    definition: shownImage(file, first),
+    definition: shownImage(file, exported),
   };
-}
-
-/** Not the name of a script, nor a path: no definition file was meant, if none is there. */
-function looksLikeReference(target: string): boolean {
-  if (/^[./]|\.[cm]?[jt]s(?:#|$)/.test(target)) return false;
-  try {
-    parseReference(target);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function locate(

@@ -22,10 +22,10 @@ import {
 export class StoreTarget implements Target {
   readonly kind = "store";
   readonly #store: Store;
-  readonly #name: string;
+  readonly #name: string | undefined;
 
-  /** `name` is the image's, without its tag. */
-  constructor(store: Store, name: string) {
+  /** `name` is the image's, without its tag. Without one, the image is there and known by its digest alone. */
+  constructor(store: Store, name?: string) {
     this.#store = store;
     this.#name = name;
   }
@@ -34,6 +34,7 @@ export class StoreTarget implements Target {
     tag: string,
     wanted: readonly Platform[] | undefined,
   ): Promise<ExistingImage | undefined> {
+    if (this.#name === undefined) return undefined;
     const descriptor = await findStoredImage(this.#store, `${this.#name}:${tag}`);
     if (!descriptor || !(await this.#isWhole(descriptor))) return undefined;
     const bytes = await this.#read(descriptor);

@@ -28,24 +28,45 @@ export async function locateImage(
   session: Session,
 ): Promise<LocatedImage> {
   const image = await findImage(uri, platform, session);
-  // An index says for which platform each manifest is; of a single manifest only the config does.
-  const is = `${image.config.os}/${image.config.architecture}`;
-  if (is === platform) return image;
+  checkPlatform(uri, image, platform);
+  return image;
+}
+
+/**
+ * Raises PlatformNotFoundError for an image of another platform. An index says for which each manifest is; of a single
+ * manifest only the config does.
+ */
+export function checkPlatform(
+  name: string,
+  { config }: Pick<LocatedImage, "config">,
+  platform: Platform,
+): void {
+  const is = `${config.os}/${config.architecture}`;
+  if (is === platform) return;
   throw new PlatformNotFoundError(
-    `The image ${uri} is for ${is}, and not for ${platform}.`,
+    `The image ${name} is for ${is}, and not for ${platform}.`,
     `Name its platform: --platform ${is}`,
   );
 }
 
+/** Finds an image in the local store by the digest of its manifest or index; nothing where a document is not there. */
+export async function locateStored(
+  root: Pick<Descriptor, "digest">,
+  platform: Platform,
+  session: Session,
+): Promise<LocatedImage | undefined> {
+  const built = await locateInStore(root, platform, session);
+  if (!built) return undefined;
+  const { manifest, ...image } = built;
+  const baseName = manifest.annotations?.[annotation.baseName];
+  if (baseName === undefined) return image;
+  return { ...image, repository: session.client.repository(parseReference(baseName)) };
+}
+
 async function findImage(uri: string, platform: Platform, session: Session): Promise<LocatedImage> {
   const stored = await findStoredImage(session.store, uri);
-  const built = stored && (await locateInStore(stored, platform, session));
-  if (built) {
-    const { manifest, ...image } = built;
-    const baseName = manifest.annotations?.[annotation.baseName];
-    if (baseName === undefined) return image;
-    return { ...image, repository: session.client.repository(parseReference(baseName)) };
-  }
+  const built = stored && (await locateStored(stored, platform, session));
+  if (built) return built;
   const reference = parseReference(uri);
   // A digest never comes to mean anything else.
   if (reference.digest !== undefined) {
@@ -78,11 +99,11 @@ async function locateSeen(
 
 /** Nothing is given where the store lacks one of the documents. */
 async function locateInStore(
-  root: Descriptor,
+  root: Pick<Descriptor, "digest">,
   platform: Platform,
   { store }: Session,
 ): Promise<(LocatedImage & { readonly manifest: Manifest }) | undefined> {
-  const read = async ({ digest }: Descriptor): Promise<Uint8Array> =>
+  const read = async ({ digest }: Pick<Descriptor, "digest">): Promise<Uint8Array> =>
     Buffer.concat(await Array.fromAsync(store.blobs.read(digest)));
   try {
     const manifest = await platformManifest(await read(root), platform, read);
