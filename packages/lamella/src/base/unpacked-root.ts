@@ -46,10 +46,8 @@ if [ -d "$root/usr/share/ca-certificates/mozilla" ]; then
   awk 1 "$root"/usr/share/ca-certificates/mozilla/*.crt >"$etc/ssl/certs/ca-certificates.crt"
 fi
 
-# What merging /usr left there.
-rm -rf "$dpkg/info" "$dpkg/status"
-mkdir "$dpkg/info"
-printf '1\\n' >"$dpkg/info/format"
+# What is there is of the package that says that /usr is merged.
+rm -f "$dpkg/status-old"
 for package in "$root"/var/cache/apt/archives/*.deb; do
   name=$(dpkg-deb --field "$package" Package)
   # Of such a package two architectures can be there, so the names of its files say which (deb-control(5)).
