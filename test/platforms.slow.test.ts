@@ -19,6 +19,12 @@ import { publishedImage } from "./published-image.ts";
 
 const platforms = ["linux/amd64", "linux/arm64"] as const;
 
+/** What `uname -m` says on each. */
+const machines = [
+  ["linux/amd64", "x86_64"],
+  ["linux/arm64", "aarch64"],
+] as const;
+
 let registry: RunningRegistry;
 let project: Project;
 let events: readonly BuildEvent[];
@@ -220,10 +226,7 @@ describe("bytecode", () => {
 describe("the image runs", () => {
   beforeAll(registerEmulator);
 
-  test.each([
-    ["linux/amd64", "x86_64"],
-    ["linux/arm64", "aarch64"],
-  ])("for %s, by lamella run", async (platform, machine) => {
+  test.each(machines)("for %s, by lamella run", async (platform, machine) => {
     const command = ["run", "image.ts", "--platform", platform, "--", "python", "main.py"];
     const ran = await lamella(command, {
       cwd: project.folder,
@@ -235,10 +238,7 @@ describe("the image runs", () => {
 
   test("for both, by Docker's engine", async () => {
     await using engine = await startDockerEngine();
-    for (const [platform, machine] of [
-      ["linux/amd64", "x86_64"],
-      ["linux/arm64", "aarch64"],
-    ] as const) {
+    for (const [platform, machine] of machines) {
       await engine.docker("pull", "--quiet", "--platform", platform, result.uri);
       const options = ["--rm", "--network=host", "--platform", platform];
       expectAsDefined(
@@ -267,6 +267,29 @@ describe("the image runs", () => {
     });
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/is for linux\/arm64.*\n.*--platform linux\/arm64/);
+  });
+});
+
+describe("a command of another platform", () => {
+  test("runs through the emulator, and its layer is of that platform", async () => {
+    await registerEmulator();
+    await using commands = await createProject({
+      mirror: registry.host,
+      definition: definition("commands", []).replace(
+        ".withEnvVars",
+        `.withCommands("uname -m > /machine").withEnvVars`,
+      ),
+      files: { "src/main.py": "" },
+    });
+    const { platforms: built } = await build(commands);
+    expect(built).toHaveLength(2);
+    for (const [platform, machine] of machines) {
+      const ran = await lamella(
+        ["run", "image.ts", "--platform", platform, "--", "cat", "/machine"],
+        { cwd: commands.folder, env: { LAMELLA_HOME: commands.store } },
+      );
+      expect([ran.code, ran.stdout]).toEqual([0, `${machine}\n`]);
+    }
   });
 });
 

@@ -76,6 +76,8 @@ export class Executions {
       if (found.layer) journal.start("layer", step.title, about).finish("cached");
       return { ...found, source: "cached" };
     }
+    const { requirePlatform } = await import("../../execution/binfmt.ts");
+    await requirePlatform(this.#base.platform);
     const { layers, repository } = this.#base;
     const [, own, settings] = await together(this.#session, [
       fetchLayers({ layers, repository }, this.#session),
