@@ -10,6 +10,7 @@ import { keepSeenImage } from "./export/stored-image.ts";
 import { allDocuments, type ExistingImage, rootDocument, type Target } from "./export/target.ts";
 import type { ImageRequest } from "./image-request.ts";
 import type { Journal } from "./journal.ts";
+import { Delivery } from "./materialize/delivery.ts";
 import { LayerPool } from "./materialize/layer-pool.ts";
 import type { Workshop } from "./materialize/make-step.ts";
 import { materialize } from "./materialize/materialize.ts";
@@ -44,7 +45,10 @@ export async function buildImage(
   // A lock that is to be held to is looked at, also where the image is there already.
   if (built && request.options.locked) await resolveImage(request, session);
   const { digest, platforms } = built ?? (await build(request, target, session));
-  const delivered = platforms.flatMap(({ layers }) => layers);
+  // Of a layer that several platforms have, once.
+  const delivered = new Map(
+    platforms.flatMap(({ layers }) => layers.map((layer) => [layer.digest, layer])),
+  );
   return {
     uri,
     digest,
@@ -54,7 +58,7 @@ export async function buildImage(
     ...(request.options.upgrade && found[0] && { previous: found[0].digest }),
     tags,
     platforms,
-    uploaded: delivered.reduce(
+    uploaded: [...delivered.values()].reduce(
       (sum, { delivery, size }) => sum + (delivery === "uploaded" ? size : 0),
       0,
     ),
@@ -135,7 +139,8 @@ async function build(request: ImageRequest, target: Target, session: Session): P
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
   const { upgrade = false, stepLimits: limits = {} } = request.options;
   await using shelf = new WheelShelf(session);
-  const workshop: Workshop = { target, pool, shelf, begun: new Map(), session };
+  const delivery = new Delivery(target, session);
+  const workshop: Workshop = { target, pool, shelf, begun: new Map(), delivery, session };
   const platforms = await together(
     session,
     prepared.map(async (one) => {

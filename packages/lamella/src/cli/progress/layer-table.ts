@@ -54,8 +54,9 @@ function toRow({ title, size, source, delivery }: LayerReport, target: BuildResu
     title: printable(title),
     size,
     source,
-    delivery: deliveryWord(delivery, target),
-    worked: source === "built" || delivery === "uploaded",
+    // Its way there is told with the platform that it was made for.
+    delivery: source === "shared" ? "" : deliveryWord(delivery, target),
+    worked: source === "built" || (source !== "shared" && delivery === "uploaded"),
   };
 }
 

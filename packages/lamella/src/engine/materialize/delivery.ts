@@ -1,9 +1,10 @@
 import pLimit, { type LimitFunction } from "p-limit";
+import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { Layer } from "../../oci/descriptor.ts";
 import type { BlobSource, Target } from "../export/target.ts";
 import type { Step } from "../plan.ts";
-import type { LayerReport, LayerSource } from "../result.ts";
+import type { LayerDelivery, LayerReport, LayerSource } from "../result.ts";
 import type { Session } from "../session.ts";
 
 /** Blobs on their way to the target at once. */
@@ -19,30 +20,41 @@ export interface DeliveredLayer {
   readonly source: BlobSource;
 }
 
-/** Brings one platform's layers to the target, a few at a time. */
+/** Brings the layers of all platforms to the target, a few at a time, and each once. */
 export class Delivery {
-  readonly #platform: Platform;
   readonly #target: Target;
   readonly #session: Session;
   readonly #limit: LimitFunction = pLimit(deliveries);
+  readonly #begun = new Map<Digest, Promise<LayerDelivery>>();
 
-  constructor(platform: Platform, target: Target, session: Session) {
-    this.#platform = platform;
+  constructor(target: Target, session: Session) {
     this.#target = target;
     this.#session = session;
   }
 
-  deliver(
+  async deliver(
     layer: Layer,
-    title: string,
-    from: LayerSource,
+    about: { readonly title: string; readonly from: LayerSource; readonly platform: Platform },
     source: BlobSource,
   ): Promise<DeliveredLayer> {
+    const { digest, size } = layer;
+    const { title, from, platform } = about;
+    const sending = this.#begun.get(digest) ?? this.#send(layer, title, platform, source);
+    this.#begun.set(digest, sending);
+    const delivery = await sending;
+    return { layer, source, report: { digest, size, title, source: from, delivery } };
+  }
+
+  #send(
+    layer: Layer,
+    title: string,
+    platform: Platform,
+    source: BlobSource,
+  ): Promise<LayerDelivery> {
     return this.#limit(async () => {
       const { signal, journal } = this.#session;
       signal.throwIfAborted();
-      const about = { platform: this.#platform, total: layer.size };
-      const push = journal.start("push", title, about);
+      const push = journal.start("push", title, { platform, total: layer.size });
       try {
         const delivery = await this.#target.deliver(layer, source, (sent) =>
           push.progress(sent, layer.size),
@@ -50,8 +62,7 @@ export class Delivery {
         push.finish(
           delivery === "uploaded" ? "done" : delivery === "mounted" ? "mounted" : "exists",
         );
-        const { digest, size } = layer;
-        return { layer, source, report: { digest, size, title, source: from, delivery } };
+        return delivery;
       } catch (error) {
         push.fail(error);
         throw error;

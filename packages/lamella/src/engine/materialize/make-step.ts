@@ -6,6 +6,7 @@ import type { FileStep } from "../plan.ts";
 import type { PreparedPlan } from "../resolve/prepared-plan.ts";
 import type { LayerSource } from "../result.ts";
 import type { Session } from "../session.ts";
+import type { Delivery } from "./delivery.ts";
 import { inlineEntries } from "./inline.ts";
 import type { LayerJob, LayerJobResult } from "./layer-job.ts";
 import type { LayerPool } from "./layer-pool.ts";
@@ -25,6 +26,7 @@ export interface Workshop {
   readonly shelf: WheelShelf;
   /** What is being made or was, by key: many steps are the same for several platforms. */
   readonly begun: Map<Digest, Promise<StepOutcome>>;
+  readonly delivery: Delivery;
   readonly session: Session;
 }
 

@@ -11,7 +11,7 @@ import type { Step } from "../plan.ts";
 import type { Boundary, PreparedPlan } from "../resolve/prepared-plan.ts";
 import { layerAnnotations } from "./annotations.ts";
 import { blobSource } from "./blob-source.ts";
-import { type DeliveredLayer, Delivery } from "./delivery.ts";
+import type { DeliveredLayer } from "./delivery.ts";
 import { makeStep, type StepOutcome, type Workshop } from "./make-step.ts";
 import { fetchOwnLayers } from "./own-layers.ts";
 
@@ -36,9 +36,9 @@ export async function materialize(
   workshop: Workshop,
   executions: Executions,
 ): Promise<MaterializedPlan> {
-  const { session, target } = workshop;
+  const { session, delivery } = workshop;
   const { base } = planned;
-  const delivery = new Delivery(planned.plan.platform, target, session);
+  const { platform } = planned.plan;
   const works = new Map<Step["key"], Work>();
   const begun: Promise<unknown>[] = [];
   const track = <T>(work: Promise<T>): Promise<T> => {
@@ -60,7 +60,8 @@ export async function materialize(
           annotations: layerAnnotations(step, plan),
         };
         const source = blobSource(layer, made.holder, session);
-        return { ...(await delivery.deliver(layer, step.title, made.source, source)), step };
+        const about = { title: step.title, from: made.source, platform };
+        return { ...(await delivery.deliver(layer, about, source)), step };
       }),
     );
     works.set(step.key, { outcome, delivered });
@@ -75,7 +76,7 @@ export async function materialize(
     const ofBase = base.layers.map((layer) => {
       const title = layer.annotations?.[annotation.title] ?? "base";
       const source = blobSource(layer, base.repository, session);
-      return track(delivery.deliver(layer, title, "base", source));
+      return track(delivery.deliver(layer, { title, from: "base", platform }, source));
     });
     ofBase.forEach(needed);
     const passed = new Set<Digest>();

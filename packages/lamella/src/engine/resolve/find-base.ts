@@ -12,7 +12,8 @@ export async function findBase(
 ): Promise<Base> {
   const { client, store, journal, signal } = session;
   const reference = pinned(request, platform);
-  const name = formatReference(reference);
+  const several = (request.platforms?.length ?? 0) > 1;
+  const name = `${formatReference(reference)}${several ? ` for ${platform}` : ""}`;
   return journal.task("base", name, async (task) => {
     const base = await loadBase(reference, {
       client,

@@ -51,7 +51,9 @@ export async function planPackages(
   const downloader = session.resources.use(
     await WheelDownloader.open({ store, env, settings, memo }),
   );
-  return journal.task("resolve", `packages for Python ${target.python}`, async (task) => {
+  const several = (request.platforms?.length ?? 0) > 1;
+  const title = `packages for Python ${target.python}${several ? ` on ${base.platform}` : ""}`;
+  return journal.task("resolve", title, async (task) => {
     const compilers = new CompilerSearch(request, base.platform, prefix, session);
     const question = { base, prefix, calls, indexes, compilers, first };
     const lock = await chooseLock(request, question, session);
