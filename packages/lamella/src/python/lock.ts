@@ -15,6 +15,18 @@ export interface WheelFile {
   readonly size?: number;
 }
 
+/** A source distribution, exactly. */
+export interface SourceFile {
+  /** The last segment of `url`. */
+  readonly filename: string;
+  /** As that of a wheel. */
+  readonly url: string;
+  /** SHA-256 of the file: 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+  /** Length in bytes, where the index said it. */
+  readonly size?: number;
+}
+
 /** One package that is installed, and why it has its place. */
 export interface LockedPackage {
   /** Normalized. */
@@ -25,6 +37,8 @@ export interface LockedPackage {
   readonly wheel: WheelFile;
   /** The address that was asked for, where the requirement named one (PEP 610); absent for packages of an index. */
   readonly directUrl?: string;
+  /** What the wheel was built from, here: it is in no index, and its address is one of this machine. */
+  readonly source?: SourceFile;
 }
 
 /** What is installed for one Python on one platform. */
@@ -37,6 +51,13 @@ export interface Lock {
   readonly packages: readonly LockedPackage[];
 }
 
+const fileSchema = z.object({
+  filename: z.string(),
+  url: z.string(),
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  size: z.optional(z.int().check(z.nonnegative())),
+});
+
 const lockSchema = z.object({
   python: pythonSchema,
   platform: z.enum(platforms),
@@ -46,13 +67,9 @@ const lockSchema = z.object({
       name: z.string(),
       version: z.string(),
       call: callIndexSchema,
-      wheel: z.object({
-        filename: z.string(),
-        url: z.string(),
-        sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-        size: z.optional(z.int().check(z.nonnegative())),
-      }),
+      wheel: fileSchema,
       directUrl: z.optional(z.string()),
+      source: z.optional(fileSchema),
     }),
   ),
 });

@@ -18,7 +18,7 @@ export interface PylockFile {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** One row (PEP 751, `packages`). Of source forms only their presence is kept: nothing here builds. */
+/** One row (PEP 751, `packages`). Of folders and repositories only their presence is kept. */
 export interface PylockPackage {
   /** Normalized. */
   readonly name: string;
@@ -26,6 +26,7 @@ export interface PylockPackage {
   readonly marker?: string;
   readonly wheels: readonly PylockFile[];
   readonly archive?: PylockFile;
+  readonly sdist?: PylockFile;
   readonly hasSource: boolean;
   /** `packages.tool.lamella`. */
   readonly lamella?: unknown;
@@ -72,7 +73,7 @@ const document = z.object({
         marker: z.optional(z.string()),
         wheels: z.optional(z.array(file)),
         archive: z.optional(file),
-        sdist: z.optional(z.unknown()),
+        sdist: z.optional(file),
         vcs: z.optional(z.unknown()),
         directory: z.optional(z.unknown()),
         tool: z.optional(z.object({ lamella: z.optional(z.unknown()) })),
@@ -107,6 +108,14 @@ export function parsePylock(source: LockSource): Pylock {
           row.archive,
           `the archive of ${row.name}`,
           ["packages", index, "archive"],
+          source,
+        ),
+      }),
+      ...(row.sdist && {
+        sdist: toPylockFile(
+          row.sdist,
+          `the source of ${row.name}`,
+          ["packages", index, "sdist"],
           source,
         ),
       }),

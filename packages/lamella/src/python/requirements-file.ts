@@ -256,7 +256,7 @@ function parseOption(line: string, where: string, directory: string): Requiremen
     case "--no-binary":
       throw new RequirementNeedsBuildError(
         `${where}: ${shown} asks for a build from source.`,
-        "Lamella never runs a package's code on this machine, and building from source in the image is not available yet.\nBuild a wheel of it yourself (pip wheel, uv build --wheel) and name the .whl file instead.",
+        "Lamella never runs a package's code on this machine. What it builds from source, in a sandbox, are packages of an index.\nBuild a wheel of it yourself (pip wheel, uv build --wheel) and name the .whl file instead.",
       );
     default:
       throw invalid(

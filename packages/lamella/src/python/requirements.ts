@@ -40,7 +40,7 @@ export interface RequirementOrigin {
 const maximumLength = 16_384;
 
 const buildsComeLater =
-  "Lamella never runs a package's code on this machine, and building from source in the image is not available yet.";
+  "Lamella never runs a package's code on this machine. What it builds from source, in a sandbox, are packages of an index.";
 
 /**
  * Parses one requirement: PEP 508 (`name[extra]>=1; marker`, `name @ URL-of-a-wheel`), the path or URL of a wheel, and

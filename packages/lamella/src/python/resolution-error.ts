@@ -69,6 +69,11 @@ export class NoWheelError extends LamellaError {
   }
 }
 
+/** A package that its own build backend could not make a wheel of. */
+export class PackageBuildError extends LamellaError {
+  readonly code = "package-build-failed";
+}
+
 /** The requirements contradict each other. */
 export class ResolutionConflictError extends LamellaError {
   readonly code = "resolution-conflict";

@@ -6,6 +6,7 @@ import type { Environment } from "./package-index/pip-settings.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
 import type { Requirement } from "./requirements.ts";
 import type { RequirementsSettings } from "./requirements-file.ts";
+import type { OpenSourceBuilder } from "./source-builder.ts";
 import type { CLibrary } from "./tags.ts";
 
 /** The requirements of one call (`withPipPackages`, `withRequirements`), and the settings that came with them. */
@@ -49,6 +50,8 @@ export interface ResolveOptions {
   readonly env: Environment;
   /** The machine's, where they are read already. */
   readonly indexes?: IndexSettings | undefined;
+  /** Opens what builds wheels from source, if the packages cannot be had without. Where absent, that is an error. */
+  readonly sources?: OpenSourceBuilder | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before uv is installed, which can take a minute. */
   readonly onInstallUv?: (() => void) | undefined;

@@ -1,9 +1,23 @@
+import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { valid as isVersion } from "@renovatebot/pep440";
 import pLimit from "p-limit";
 import { normalizeName } from "./distribution-name.ts";
+import { comesFromFolders } from "./folder-wheels.ts";
+import { sourceFromPylock } from "./lock/source-row.ts";
 import { wheelFromPylock } from "./lock/wheel-row.ts";
-import { type Lock, type LockedPackage, parseLock, type WheelFile } from "./lock.ts";
-import { readIndexSettings, withCallSettings } from "./package-index/settings.ts";
+import {
+  type Lock,
+  type LockedPackage,
+  parseLock,
+  type SourceFile,
+  type WheelFile,
+} from "./lock.ts";
+import {
+  type IndexSettings,
+  readIndexSettings,
+  withCallSettings,
+} from "./package-index/settings.ts";
 import type { Pylock, PylockPackage } from "./pylock.ts";
 import { NoWheelError, UvFailedError, WheelHashError } from "./resolution-error.ts";
 import { resolutionKey } from "./resolution-key.ts";
@@ -13,24 +27,29 @@ import {
   type ResolveCall,
   type ResolveOptions,
 } from "./resolve-options.ts";
+import type { SourceBuilder } from "./source-builder.ts";
 import { chooseWheel } from "./tags.ts";
 import { findUv } from "./uv.ts";
 import { type Compile, uvCompile } from "./uv-compile.ts";
+
+/** Each may use all cores for a while. */
+const buildsAtOnce = 2;
 
 /**
  * Finds the exact wheels for requirements: one Python minor version, one platform. uv decides on versions, we on the
  * wheel of each. The answer is kept in the store and given again to the same request until `upgrade`.
  *
- * Nothing of a package runs: uv gets lists that were generated from parsed requirements (no option lines, no editables,
+ * Nothing of a package runs on this machine: uv gets lists that were generated from parsed requirements (no option lines, no editables,
  * no folders), `--no-build`, no configuration, an empty folder and a cleaned environment. What has no usable wheel is
- * an error.
+ * built by `sources`, in the sandbox that it is: then uv resolves there too, for it may have to ask a build for metadata.
+ * Without `sources` it is an error.
  *
  * `uv pip compile` and not `uv lock`, because it takes any interpreter (`uv lock` wants one of the very minor version),
  * judges markers for exactly one environment, and gives every wheel that fits with its hash; it takes direct URLs and
  * folders of wheels alike. With `--python-version` it does not need that version to be there.
  *
  * Raises UnknownPackageError, NoMatchingVersionError, NoWheelError, ResolutionConflictError, IndexUnreachableError,
- * IndexUnauthorizedError, WheelNotFoundError, WheelHashError, UvUnavailableError, UvFailedError, IndexSettingsError.
+ * IndexUnauthorizedError, WheelNotFoundError, WheelHashError, PackageBuildError, UvUnavailableError, UvFailedError, IndexSettingsError.
  */
 export async function resolve(options: ResolveOptions): Promise<Lock> {
   const { calls, python, platform, libc, store, env, signal } = options;
@@ -46,25 +65,80 @@ export async function resolve(options: ResolveOptions): Promise<Lock> {
   }
 
   const uv = await findUv({ store, env, signal, onInstall: options.onInstallUv });
+  try {
+    const lock = await resolveAnew(uv, options, settings);
+    await store.memos.put("resolution", key, lock);
+    return lock;
+  } catch (error) {
+    const isBuildable = error instanceof NoWheelError && !comesFromFolders(settings, calls);
+    if (!isBuildable || !options.sources) throw error;
+    const readable = readablePaths(settings, calls);
+    const builder = await options.sources({ settings, uv, readable });
+    return await resolveWithSources(uv, options, settings, builder, key);
+  }
+}
+
+/** The answer with wheels that were built. It is given again for as long as those are there. */
+async function resolveWithSources(
+  uv: string,
+  options: ResolveOptions,
+  settings: IndexSettings,
+  builder: SourceBuilder,
+  key: string,
+): Promise<Lock> {
+  const { memos } = options.store;
+  const ownKey = JSON.stringify([key, builder.environment]);
+  const remembered = options.upgrade ? undefined : await memos.get("resolution", ownKey, parseLock);
+  if (remembered && (await hasBuiltWheels(remembered, options))) return remembered;
+  const lock = await resolveAnew(uv, options, settings, builder);
+  await memos.put("resolution", ownKey, lock);
+  return lock;
+}
+
+async function hasBuiltWheels(
+  { packages }: Lock,
+  { store, signal }: ResolveOptions,
+): Promise<boolean> {
+  const built = packages.filter(({ source }) => source !== undefined);
+  const there = await Promise.all(
+    built.map(({ wheel }) => store.claimFolder(path.dirname(fileURLToPath(wheel.url)), { signal })),
+  );
+  return there.every((isThere) => isThere);
+}
+
+async function resolveAnew(
+  uv: string,
+  options: ResolveOptions,
+  settings: IndexSettings,
+  builder?: SourceBuilder,
+): Promise<Lock> {
+  const { calls, python, platform, libc, store } = options;
   await using scratch = await store.scratch("resolve");
-  const compile = await uvCompile(uv, options, settings, scratch.path);
+  const compile = await uvCompile(uv, options, settings, scratch.path, builder);
   const document = await compile("all", calls, preferencesOf(options), options.upgrade === true);
-  const rows = document.packages.map((row) => ({ row, ...lockedWheel(row, options) }));
+  if (builder) checkAddresses(document, readablePaths(settings, calls));
+  const limit = pLimit(buildsAtOnce);
+  const rows = await Promise.all(
+    document.packages.map(async (row) => ({
+      row,
+      ...(await limit(() => lockedFile(row, options, builder))),
+    })),
+  );
   const callOf = await callsOf(calls, document, compile);
   const packages = rows
     .map(
-      ({ row, wheel, version, direct }): LockedPackage => ({
+      ({ row, wheel, version, direct, source }): LockedPackage => ({
         name: row.name,
         version,
         call: callOf.get(row.name) ?? calls.length - 1,
         wheel,
         ...(direct && { directUrl: wheel.url }),
+        ...(source && { source }),
       }),
     )
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const lock: Lock = { python, platform, libc, packages };
   checkRequiredHashes(lock, calls);
-  await store.memos.put("resolution", key, lock);
   return lock;
 }
 
@@ -102,33 +176,95 @@ async function callsOf(
   return found;
 }
 
-function lockedWheel(
+interface LockedFile {
+  readonly wheel: WheelFile;
+  readonly version: string;
+  readonly direct: boolean;
+  readonly source?: SourceFile;
+}
+
+/** The row's wheel; one that is built of its source distribution where it has none that fits. */
+async function lockedFile(
   row: PylockPackage,
   options: ResolveOptions,
-): { wheel: WheelFile; version: string; direct: boolean } {
-  const target = describeTarget(options);
-  const named = options.calls
+  builder: SourceBuilder | undefined,
+): Promise<LockedFile> {
+  try {
+    return lockedWheel(row, options);
+  } catch (error) {
+    const { name, version, sdist } = row;
+    if (!(error instanceof NoWheelError) || !builder || !sdist || version === undefined)
+      throw error;
+    const file = parsed(row, () => sourceFromPylock(sdist));
+    const hashes = acceptedHashes(row, options);
+    if (hashes.length > 0 && !hashes.includes(file.sha256)) {
+      throw new WheelHashError(
+        `The source of ${name} ${version} has a hash that its requirement does not accept.`,
+        "Update the --hash values of the requirement, or find out who changed the package.",
+        { cause: error },
+      );
+    }
+    const wheel = await builder.build({ name, version, file });
+    return { wheel, version, direct: false, source: file };
+  }
+}
+
+/** What packages brought has run where this answer was written: it may not lead to files of this machine. */
+function checkAddresses({ packages }: Pylock, readable: readonly string[]): void {
+  for (const row of packages) {
+    for (const file of [...row.wheels, ...(row.archive ? [row.archive] : [])]) {
+      const { url } = parsed(row, () => wheelFromPylock(file, "/"));
+      if (!url.startsWith("file:")) continue;
+      const place = fileURLToPath(url);
+      if (readable.some((one) => place === one || path.dirname(place) === one)) continue;
+      throw new UvFailedError(
+        `The resolution with builds from source gave ${row.name} the file ${place}, which nobody asked for.`,
+        "Find out what the packages that are built from source do.",
+      );
+    }
+  }
+}
+
+/** What uv reads on this machine beside its requirements: folders of wheels, and wheels that are named. */
+function readablePaths({ findLinks }: IndexSettings, calls: readonly ResolveCall[]): string[] {
+  const named = calls.flatMap((call) => [...call.requirements, ...(call.constraints ?? [])]);
+  const urls = [...findLinks, ...named].flatMap(({ url }) =>
+    url?.startsWith("file:") ? [fileURLToPath(url)] : [],
+  );
+  return [...new Set(urls)];
+}
+
+function acceptedHashes({ name }: PylockPackage, { calls }: ResolveOptions): readonly string[] {
+  return calls
     .flatMap((call) => [...call.requirements, ...(call.constraints ?? [])])
-    .filter((requirement) => requirement.name === row.name);
-  const hashes = named.flatMap((requirement) => requirement.hashes);
+    .flatMap((requirement) => (requirement.name === name ? requirement.hashes : []));
+}
+
+/** What an index says of a file. Raises UvFailedError for what cannot be used. */
+function parsed<T>({ name, version }: PylockPackage, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UvFailedError(
+      `The package index's answer about ${name} ${version} cannot be used: ${(error as Error).message}.`,
+      "An index has to give SHA-256 hashes of its files, and addresses that end in their names.",
+      { cause: error },
+    );
+  }
+}
+
+function lockedWheel(row: PylockPackage, options: ResolveOptions): LockedFile {
+  const target = describeTarget(options);
+  const hashes = acceptedHashes(row, options);
   const files = row.archive ? [row.archive] : row.wheels;
   if (files.length === 0 || row.version === undefined) {
     throw new NoWheelError(
       row.name,
       `${row.name} ${row.version ?? ""} has no wheel for ${target}: what was found has to be built from source.`,
-      "Ask for a version that has wheels, or build a wheel of it yourself (pip wheel) and name the .whl file; Lamella cannot build from source yet.",
+      "Ask for a version that has wheels, or build a wheel of it yourself (pip wheel) and name the .whl file.",
     );
   }
-  let wheels: WheelFile[];
-  try {
-    wheels = files.map((file) => wheelFromPylock(file, "/"));
-  } catch (error) {
-    throw new UvFailedError(
-      `The package index's answer about ${row.name} ${row.version} cannot be used: ${(error as Error).message}.`,
-      "An index has to give SHA-256 hashes of its wheels, and addresses that end in their names.",
-      { cause: error },
-    );
-  }
+  const wheels = parsed(row, () => files.map((file) => wheelFromPylock(file, "/")));
   const accepted =
     hashes.length === 0 ? wheels : wheels.filter((wheel) => hashes.includes(wheel.sha256));
   if (accepted.length === 0) {
@@ -168,7 +304,7 @@ function checkRequiredHashes(lock: Lock, calls: readonly ResolveCall[]): void {
     if (!named) {
       throw new WheelHashError(
         `${entry.name} ${entry.version} is installed with packages whose hashes are required, and has none itself.`,
-        `Add it to the requirements with its hash: ${entry.name}==${entry.version} --hash=sha256:${entry.wheel.sha256}`,
+        `Add it to the requirements with its hash: ${entry.name}==${entry.version} --hash=sha256:${(entry.source ?? entry.wheel).sha256}`,
       );
     }
   }

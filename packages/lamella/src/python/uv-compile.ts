@@ -1,9 +1,10 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { readRegularFile } from "../files/regular-file.ts";
 import { comesFromFolders, rowsFromFolders, versionLines } from "./folder-wheels.ts";
 import type { LockSource } from "./lock/invalid-lock.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
-import { run } from "./process.ts";
+import { type ProcessResult, run } from "./process.ts";
 import { formatPylock, type Pylock, parsePylock } from "./pylock.ts";
 import { formatRequirement, type Requirement } from "./requirements.ts";
 import { UvFailedError } from "./resolution-error.ts";
@@ -31,16 +32,29 @@ export type Compile = (
 
 const tooOldOrNew = "It is too old or too new: remove it from PATH, and Lamella installs its own.";
 
+/** Where uv is run in another place than on this machine itself: there it may build, and so run what packages bring. */
+export interface UvPlace {
+  /** The place's own Python: absolute path there. */
+  readonly interpreter: string;
+  /** Runs uv where nothing of this machine is to be written but a folder, whose path is the same there. */
+  run(args: readonly string[], folder: string): Promise<ProcessResult>;
+}
+
+/** Longest answer that is read, in bytes. */
+const longestAnswer = 64 * 1024 * 1024;
+
 /** Prepares everything that is the same for each run of uv, and gives the function that runs it. */
 export async function uvCompile(
   uv: string,
   options: ResolveOptions,
   settings: IndexSettings,
   scratch: string,
+  place?: UvPlace,
 ): Promise<Compile> {
   const { python, store, env, signal } = options;
   const environment = uvEnvironment(env, settings);
   const target = describeTarget(options);
+  const interpreter = place?.interpreter ?? options.interpreter;
   const fromFolders = comesFromFolders(settings, options.calls);
   await store.claimFolder(store.path("uv-cache"), { signal });
   const help = await run(uv, ["pip", "compile", "--help"], {
@@ -55,20 +69,21 @@ export async function uvCompile(
     "--no-progress",
     "--color=never",
     "--no-config",
-    "--no-build",
+    ...(place ? [] : ["--no-build"]),
     "--no-header",
     ...(fromFolders ? ["--no-annotate"] : ["--format=pylock.toml"]),
-    `--cache-dir=${store.path("uv-cache")}`,
     `--python-version=${options.pythonFullVersion ?? python}`,
     `--python-platform=${uvPlatform(uv, help.stdout, options)}`,
-    ...(options.interpreter === undefined ? [] : [`--python=${options.interpreter}`]),
+    ...(interpreter === undefined ? [] : [`--python=${interpreter}`]),
     ...(settings.noIndex ? ["--no-index"] : []),
   ];
   return async (name, calls, preferences, refresh = false, offline = false) => {
-    const requirements = path.join(scratch, `${name}.in`);
-    const constraints = path.join(scratch, `${name}.constraints`);
+    // A new one for each run: what is built in the other place could have left links in it.
+    const folder = await mkdtemp(path.join(scratch, `${name}-`));
+    const requirements = path.join(folder, `${name}.in`);
+    const constraints = path.join(folder, `${name}.constraints`);
     // uv keeps to the versions that it finds in its output file.
-    const output = path.join(scratch, fromFolders ? `${name}.txt` : `pylock.${name}.toml`);
+    const output = path.join(folder, fromFolders ? `${name}.txt` : `pylock.${name}.toml`);
     const preferred = fromFolders ? versionLines(preferences) : preferenceDocument(preferences);
     await Promise.all([
       writeFile(
@@ -81,21 +96,22 @@ export async function uvCompile(
       ),
       preferences.length > 0 ? writeFile(output, preferred) : undefined,
     ]);
-    const result = await run(
-      uv,
-      [
-        ...shared,
-        ...(refresh ? ["--refresh"] : []),
-        ...(offline ? ["--offline"] : []),
-        ...preReleaseArguments(calls, help.stdout),
-        `--constraints=${constraints}`,
-        `--output-file=${output}`,
-        requirements,
-      ],
-      { cwd: scratch, env: environment, signal },
-    );
+    const args = [
+      ...shared,
+      // What a package's own code may write to is nobody else's.
+      `--cache-dir=${place ? path.join(folder, "cache") : store.path("uv-cache")}`,
+      ...(refresh ? ["--refresh"] : []),
+      ...(offline && !place ? ["--offline"] : []),
+      ...preReleaseArguments(calls, help.stdout),
+      `--constraints=${constraints}`,
+      `--output-file=${output}`,
+      requirements,
+    ];
+    const result = place
+      ? await place.run(args, folder)
+      : await run(uv, args, { cwd: folder, env: environment, signal });
     if (result.code !== 0) throw explainUvFailure(result.stderr, target);
-    const answer = await readFile(output, "utf8");
+    const answer = (await readRegularFile(output, longestAnswer)).toString("utf8");
     if (fromFolders) return await rowsFromFolders(answer, settings, options);
     return parseAnswer(uv, { path: output, text: answer });
   };

@@ -7,6 +7,7 @@ import {
   IndexUnreachableError,
   NoMatchingVersionError,
   NoWheelError,
+  PackageBuildError,
   ResolutionConflictError,
   UnknownPackageError,
   UvFailedError,
@@ -74,6 +75,12 @@ export function explainUvFailure(stderr: string, target: string): LamellaError {
       "Check the path where it is set: lamella.python.findLinks in config.yaml, UV_FIND_LINKS, or find-links in pip.conf.",
     );
   }
+  if ((match = find("Failed to build (?:source distribution )?`([^`]+)`"))) {
+    return new PackageBuildError(
+      `${match[1]} could not be built from source. ${explanation}`,
+      "Read what its build says. A library that it needs is installed by withAptPackages, below the first Python packages of the image.",
+    );
+  }
   if (/Failed to fetch|error sending request|dns error|tcp connect error|timed out/i.test(text)) {
     const url = /Failed to fetch: `?(https?:[^\s`]+)/i.exec(text)?.[1] ?? "the package index";
     if (/404 Not Found/i.test(text)) {
@@ -128,7 +135,7 @@ export function explainUvFailure(stderr: string, target: string): LamellaError {
       `${name}${specifier} has no wheel for ${target}. ${explanation}`,
       [
         "It is published as source only, or for other versions of Python or other platforms.",
-        "Ask for a version that has wheels, use another Python version or base, or build a wheel of it yourself (pip wheel) and name the .whl file; Lamella cannot build from source yet.",
+        "Ask for a version that has wheels, use another Python version or base, or build a wheel of it yourself (pip wheel) and name the .whl file.",
       ].join("\n"),
     );
   }

@@ -155,11 +155,18 @@ export function uvEnvironment(env: Environment, settings?: IndexSettings): Recor
   for (const name of passedOn) {
     if (env[name] !== undefined) clean[name] = env[name];
   }
-  clean["UV_NO_CONFIG"] = "1";
-  clean["UV_PYTHON_DOWNLOADS"] = "never";
-  // The authorities that the machine trusts; under its older name for older uv.
-  clean["UV_SYSTEM_CERTS"] = "1";
-  clean["UV_NATIVE_TLS"] = "1";
+  return { ...clean, ...uvSettings(settings) };
+}
+
+/** The part of uv's environment that says what it does, and where packages come from; nothing of this machine's folders. */
+export function uvSettings(settings?: IndexSettings): Record<string, string> {
+  const clean: Record<string, string> = {
+    UV_NO_CONFIG: "1",
+    UV_PYTHON_DOWNLOADS: "never",
+    // The authorities that the machine trusts; under its older name for older uv.
+    UV_SYSTEM_CERTS: "1",
+    UV_NATIVE_TLS: "1",
+  };
   if (settings === undefined) return clean;
 
   Object.assign(clean, settings.steering);

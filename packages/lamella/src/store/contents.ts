@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { isNotFound } from "./error.ts";
 
 /** What the store has, by sort. */
-export type ContentKind = "blobs" | "partial" | "memos" | "snapshots" | "caches" | "tools";
+export type ContentKind =
+  | "blobs"
+  | "partial"
+  | "memos"
+  | "snapshots"
+  | "wheels"
+  | "caches"
+  | "tools";
 
 /** Something in the store that is there or not there as a whole. */
 export interface StoreContent {
@@ -27,6 +34,7 @@ const places: readonly {
   { kind: "partial", folder: ["partial"], each: "entry" },
   { kind: "memos", folder: ["memos"], each: "file" },
   { kind: "snapshots", folder: ["snapshots", "sha256"], each: "entry" },
+  { kind: "wheels", folder: ["built-wheels"], each: "entry" },
   { kind: "caches", folder: ["caches"], each: "entry" },
   { kind: "tools", folder: ["tools"], each: "entry" },
   { kind: "tools", folder: ["uv-cache"], each: "folder itself" },

@@ -88,6 +88,7 @@ describe("by age", () => {
     await memo("young", 29);
     await folder("snapshots/sha256/old", 50);
     const kept = await folder("snapshots/sha256/young", 5);
+    await folder("built-wheels/old", 34);
     await folder("caches/old", 33);
     await folder("tools/uv", 90);
     await folder("uv-cache", 31);
@@ -108,6 +109,7 @@ describe("by age", () => {
       partial: 1,
       memos: 1,
       snapshots: 1,
+      wheels: 1,
       caches: 1,
       tools: 2,
     });
@@ -280,7 +282,16 @@ test("killed at any moment, it leaves what is there whole, and the next one goes
 
 /** Bytes that the store's content takes on the disk, by du(1). */
 async function usage(): Promise<number> {
-  const folders = ["blobs/sha256", "partial", "memos", "snapshots", "caches", "tools", "uv-cache"];
+  const folders = [
+    "blobs/sha256",
+    "partial",
+    "memos",
+    "snapshots",
+    "built-wheels",
+    "caches",
+    "tools",
+    "uv-cache",
+  ];
   const there = (
     await Promise.all(
       folders.map(async (name) => ((await isThere(store.path(name))) ? [store.path(name)] : [])),

@@ -156,5 +156,13 @@ function add(sum: Amount, { bytes }: StoreContent): Amount {
 
 function emptyAmounts(): Record<ContentKind, Amount> {
   const none = { count: 0, bytes: 0 };
-  return { blobs: none, partial: none, memos: none, snapshots: none, caches: none, tools: none };
+  return {
+    blobs: none,
+    partial: none,
+    memos: none,
+    snapshots: none,
+    wheels: none,
+    caches: none,
+    tools: none,
+  };
 }

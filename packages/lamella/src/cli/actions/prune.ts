@@ -53,6 +53,7 @@ const kindNames: Readonly<Record<ContentKind, string>> = {
   partial: "broken-off downloads",
   memos: "memos",
   snapshots: "unpacked layers",
+  wheels: "wheels built from source",
   caches: "caches of commands",
   tools: "tools and their caches",
 };

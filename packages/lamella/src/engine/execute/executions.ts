@@ -6,7 +6,7 @@ import { fetchLayers } from "../fetch-layers.ts";
 import type { RunningTask } from "../journal.ts";
 import { executionKey } from "../materialize/execution-key.ts";
 import type { MadeLayer } from "../materialize/layer-job.ts";
-import { findResult, type StepOutcome, type Workshop } from "../materialize/make-step.ts";
+import { findResult, type LayerPlaces, type StepOutcome } from "../materialize/make-step.ts";
 import { fetchOwnLayers } from "../materialize/own-layers.ts";
 import { rememberStep, type StepResult } from "../materialize/remembered-step.ts";
 import type { ExecuteStep } from "../plan.ts";
@@ -61,7 +61,7 @@ export class Executions {
   async make(
     step: ExecuteStep,
     below: readonly StepOutcome[],
-    workshop: Workshop,
+    workshop: LayerPlaces,
   ): Promise<StepOutcome> {
     const { store, journal, signal } = this.#session;
     signal.throwIfAborted();

@@ -30,6 +30,9 @@ export interface Workshop {
   readonly session: Session;
 }
 
+/** Where layers may be that the store lacks. */
+export type LayerPlaces = Pick<Workshop, "session"> & Partial<Pick<Workshop, "target">>;
+
 /** A step's result, and whether it had to be made. */
 export interface StepOutcome extends StepResult {
   readonly source: LayerSource;
@@ -80,7 +83,7 @@ async function recallOrMake(
  */
 export async function findResult(
   key: Digest,
-  workshop: Pick<Workshop, "session" | "target">,
+  workshop: LayerPlaces,
 ): Promise<Omit<StepOutcome, "source"> | undefined> {
   const { store, caches } = workshop.session;
   const recalled = await recallStep(store, key);
@@ -93,12 +96,14 @@ export async function findResult(
 /** The result with who has its layer; nothing where nobody does. */
 async function findLayer(
   result: StepResult,
-  { session, target }: Pick<Workshop, "session" | "target">,
+  { session, target }: LayerPlaces,
 ): Promise<Omit<StepOutcome, "source"> | undefined> {
   const { layer } = result;
   if (!layer || (await session.store.blobs.has(layer.digest)) === layer.size) return result;
-  const { repository } = target;
-  if (await target.has(layer)) return { layer, ...(repository && { holder: repository }) };
+  if (target && (await target.has(layer))) {
+    const { repository } = target;
+    return { layer, ...(repository && { holder: repository }) };
+  }
   const holder = await session.caches.holder(layer);
   return holder && { layer, holder };
 }

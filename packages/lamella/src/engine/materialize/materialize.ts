@@ -140,7 +140,11 @@ async function planAbove(
   const outline =
     (await recallOutline(key, store)) ??
     (await readStackOutline(base, await fetchOwnLayers(made, workshop), { store, signal }));
-  const again = await prepared.above(boundary, { key, outline });
+  const again = await prepared.above(boundary, {
+    key,
+    outline,
+    layers: { outcomes: made, places: workshop },
+  });
   if (!isDeepStrictEqual(again.plan, prepared.plan)) {
     session.journal.write({ kind: "planned", plan: again.plan });
   }

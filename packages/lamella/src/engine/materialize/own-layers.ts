@@ -1,12 +1,12 @@
 import type { Layer } from "../../oci/descriptor.ts";
 import { mediaType } from "../../oci/media-type.ts";
 import { fetchLayers } from "../fetch-layers.ts";
-import type { StepOutcome, Workshop } from "./make-step.ts";
+import type { LayerPlaces, StepOutcome } from "./make-step.ts";
 
 /** The layers of steps, once their blobs are in the store: they may have been found at the target, or in a cache. */
 export async function fetchOwnLayers(
   outcomes: readonly StepOutcome[],
-  workshop: Pick<Workshop, "session" | "target">,
+  workshop: LayerPlaces,
 ): Promise<Layer[]> {
   const layers: Layer[] = [];
   for (const { layer: made, holder } of outcomes) {
@@ -19,12 +19,9 @@ export async function fetchOwnLayers(
   return layers;
 }
 
-async function copyFromTarget(
-  { digest }: Layer,
-  { session, target }: Pick<Workshop, "session" | "target">,
-): Promise<void> {
+async function copyFromTarget({ digest }: Layer, { session, target }: LayerPlaces): Promise<void> {
   const { blobs } = session.store;
-  if (!target.read || (await blobs.has(digest)) !== undefined) return;
+  if (!target?.read || (await blobs.has(digest)) !== undefined) return;
   await using blob = await blobs.create(digest);
   for await (const chunk of target.read(digest)) await blob.write(chunk);
   await blob.commit();

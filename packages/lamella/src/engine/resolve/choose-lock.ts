@@ -5,6 +5,7 @@ import { differingVersions, type Lock } from "../../python/lock.ts";
 import type { IndexSettings } from "../../python/package-index/settings.ts";
 import { resolve } from "../../python/resolve.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
+import type { OpenSourceBuilder } from "../../python/source-builder.ts";
 import type { ImageRequest } from "../image-request.ts";
 import { shownDefinition } from "../lock-owner.ts";
 import type { Session } from "../session.ts";
@@ -22,6 +23,8 @@ export interface LockQuestion {
   readonly indexes: IndexSettings;
   /** A Python of the wanted version makes a resolution quicker. */
   readonly compilers: CompilerSearch;
+  /** Builds what has no wheel; absent where it is not known what such a build would stand on. */
+  readonly sources: OpenSourceBuilder | undefined;
   /** The lock of the image's first platform, when this is another one: its versions are kept where they can be. */
   readonly first: Lock | undefined;
 }
@@ -35,7 +38,7 @@ export async function chooseLock(
   question: LockQuestion,
   session: Session,
 ): Promise<Lock> {
-  const { base, prefix, calls, indexes, compilers, first } = question;
+  const { base, prefix, calls, indexes, compilers, sources, first } = question;
   const { platform, outline } = base;
   const { libc } = outline;
   const { python } = prefix.target;
@@ -57,6 +60,7 @@ export async function chooseLock(
     preferences: first ?? request.lock?.file.locks.find((one) => one.platform === platform),
     upgrade: request.options.upgrade === true,
     indexes,
+    sources,
     interpreter: (await compilers.find())?.executable,
     store: session.store,
     memo: session.memo,

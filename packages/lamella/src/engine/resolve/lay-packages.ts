@@ -57,7 +57,8 @@ export async function packagesFor(
   if (python && isAsAssumed(python, prefix, outline)) {
     return { below: { ...python, prefix }, steps, isNew: false, calls };
   }
-  const ground = { platform: base.platform, outline };
+  const { platform } = base;
+  const ground = { platform, outline, base, layers: isKnown ? soFar.layers : undefined };
   const packages = await planOnce(ground, prefix, python, context);
   const distributions = versionsIn(outline);
   const fresh = { packages, prefix, laid: new Set<number>(), distributions };

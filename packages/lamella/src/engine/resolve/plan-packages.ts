@@ -1,10 +1,12 @@
 import type { Base } from "../../base/base.ts";
+import { architecture } from "../../image/platform.ts";
 import { WheelDownloader } from "../../python/download.ts";
 import type { InstallTarget } from "../../python/install-target.ts";
 import type { Lock, LockedPackage, WheelFile } from "../../python/lock.ts";
 import { withCallSettings } from "../../python/package-index/settings.ts";
 import { type Group, packWheels } from "../../python/packing.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
+import type { OpenSourceBuilder } from "../../python/source-builder.ts";
 import { isForAnyPlatform } from "../../python/wheel-filename.ts";
 import type { ImageRequest } from "../image-request.ts";
 import { recallStep } from "../materialize/remembered-step.ts";
@@ -15,7 +17,11 @@ import { type ChosenCompiler, CompilerSearch } from "./choose-compiler.ts";
 import { chooseLock } from "./choose-lock.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
 import { machineIndexes } from "./machine-indexes.ts";
+import type { FoundLayers } from "./prepared-plan.ts";
 import { compiledSteps, type PythonLayers } from "./python-steps.ts";
+
+/** This machine's architecture, as platforms name it. */
+const machine = process.arch === "x64" ? "amd64" : process.arch;
 
 /** What the packages of an image come to on one platform. */
 export interface PlannedPackages {
@@ -33,7 +39,11 @@ export interface PlannedPackages {
 }
 
 /** What lies below the packages. */
-export type PackageGround = Pick<Base, "platform" | "outline">;
+export type PackageGround = Pick<Base, "platform" | "outline"> & {
+  readonly base: Base;
+  /** What lies above the base; absent where it is not there yet. */
+  readonly layers: FoundLayers | undefined;
+};
 
 /** Finds the packages, their sizes and the compiler of their bytecode. */
 export async function planPackages(
@@ -55,7 +65,8 @@ export async function planPackages(
   const title = `packages for Python ${target.python}${several ? ` on ${base.platform}` : ""}`;
   return journal.task("resolve", title, async (task) => {
     const compilers = new CompilerSearch(request, base.platform, prefix, session);
-    const question = { base, prefix, calls, indexes, compilers, first };
+    const sources = openSources(base, downloader, request, session);
+    const question = { base, prefix, calls, indexes, compilers, sources, first };
     const lock = await chooseLock(request, question, session);
     const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
     const missing = lock.packages.filter(({ name, version }) => there.get(name) !== version);
@@ -97,6 +108,24 @@ export async function planPackages(
 async function isCompiled(layers: PythonLayers, { store }: Session): Promise<boolean> {
   const results = await Promise.all(compiledSteps(layers).map(({ key }) => recallStep(store, key)));
   return results.every((result) => result !== undefined);
+}
+
+/** What builds wheels on the base's own Python, if it has one for this machine. */
+function openSources(
+  { base, layers, platform, outline }: PackageGround,
+  downloader: WheelDownloader,
+  { options: { stepLimits = {} } }: ImageRequest,
+  session: Session,
+): OpenSourceBuilder | undefined {
+  const interpreter = outline.python;
+  // uv of this machine is run in there.
+  if (!layers || !interpreter || architecture(platform) !== machine) return undefined;
+  const ground = { base, layers, interpreter };
+  return async (options) => {
+    // Only now: a build that places files alone never loads what executes.
+    const { openSourceSandbox } = await import("../execute/source-sandbox.ts");
+    return openSourceSandbox(ground, downloader, options, stepLimits, session);
+  };
 }
 
 function planPackage(

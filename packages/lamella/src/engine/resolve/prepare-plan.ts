@@ -17,7 +17,13 @@ import { baseVariables, imageEnv } from "./image-env.ts";
 import { defaultPrefix } from "./install-prefix.ts";
 import { type LaidPackages, layCall, packagesFor } from "./lay-packages.ts";
 import type { PlannedPackages } from "./plan-packages.ts";
-import type { Boundary, FoundOutline, PreparedPlan, PreparedSource } from "./prepared-plan.ts";
+import type {
+  Boundary,
+  FoundLayers,
+  FoundOutline,
+  PreparedPlan,
+  PreparedSource,
+} from "./prepared-plan.ts";
 import { inlineSteps, parentSteps, removalSteps } from "./python-steps.ts";
 import { placements, type SourceTrees, sourceStep } from "./source-steps.ts";
 import { definitionStages, type IndexedLayer, type Stage } from "./stages.ts";
@@ -46,6 +52,8 @@ export interface PlanSoFar {
   readonly boundaries: readonly PassedBoundary[];
   /** Of what lies below: found, or assumed where a step that executes is among it. */
   readonly outline: Outline;
+  /** What lies above the base and below the lowest stage that is being planned; absent where that is not here. */
+  readonly layers?: FoundLayers | undefined;
   /** Who owns what the definition copies. */
   readonly owner: Owner;
   readonly python?: LaidPackages;
@@ -67,6 +75,7 @@ export function preparePlan(context: PlanContext): Promise<PreparedPlan> {
     sources: new Map(),
     boundaries: [],
     outline: context.base.outline,
+    layers: { outcomes: [], places: { session: context.session } },
     owner: { uid: 0, gid: 0 },
   };
   return planFrom(0, nothing, context);
@@ -146,6 +155,7 @@ function planAbove(
     ...passed.below,
     boundaries: [...passed.below.boundaries, { ...passed, found }],
     outline: found.outline,
+    layers: found.layers,
   };
   return planFrom(stage + 1, below, context);
 }

@@ -3,6 +3,7 @@ import type { Outline } from "../../base/outline.ts";
 import type { LamellaError } from "../../error.ts";
 import type { Digest } from "../../files/digest.ts";
 import type { FileTree } from "../../files/tree.ts";
+import type { LayerPlaces, StepOutcome } from "../materialize/make-step.ts";
 import type { BuildPlan, Step } from "../plan.ts";
 import type { Owner } from "./ground.ts";
 import type { PlannedPackages } from "./plan-packages.ts";
@@ -38,6 +39,15 @@ export interface FoundOutline {
   /** Of the layers and the environment: two stacks with one key have one outline. */
   readonly key: Digest;
   readonly outline: Outline;
+  /** The layers themselves; absent where they are only remembered, and not here. */
+  readonly layers?: FoundLayers | undefined;
+}
+
+/** Layers above a base that are there, the lowest first. */
+export interface FoundLayers {
+  readonly outcomes: readonly StepOutcome[];
+  /** Where those are that the store lacks. */
+  readonly places: LayerPlaces;
 }
 
 /** What a source step copies, and onto what. */

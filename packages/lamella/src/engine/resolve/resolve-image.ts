@@ -31,7 +31,7 @@ export async function resolveImage(
   let first: Lock | undefined;
   for (const base of bases) {
     const context = { request, base, calls, trees, planned: new Map(), first, session };
-    const plan = await withMemory(await preparePlan(context), session.store);
+    const plan = await withMemory(await preparePlan(context), session);
     first ??= plan.python?.lock;
     prepared.push(plan);
   }
