@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { startLamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { installForAll } from "./install-for-all.ts";
 import { nastyCommands } from "./nasty-commands.ts";
 import {
@@ -79,6 +80,9 @@ const possible = nastyCommands.map(({ script }) =>
   script.replaceAll(/mknod [^&]*&& /g, "").replace("3000000000:3000000001", "30000:30001"),
 );
 
+// Owners that the user himself could not give.
+const chown = "mkdir /c && touch /c/x && chown -R 33:44 /c && chmod 700 /c";
+
 test("a user with subordinate ids makes the very layers that root makes", async () => {
   await using user = await addUser({ subordinateIds: true });
   const { project, options } = await projectOf(user, "rootless", ...possible);
@@ -101,4 +105,43 @@ test("a user without any is told what to set up, before a command runs", async (
     code: "execution-unsupported",
     hint: expect.stringContaining("usermod --add-subuids"),
   });
+});
+
+test("root who may not mount, as in a container, makes the same layers", async () => {
+  const definition = debianImage(
+    registry.host,
+    "container",
+    `withCommands(${JSON.stringify(chown)})`,
+  );
+  await using project = await createProject({ mirror: registry.host, definition });
+  await using store = await temporaryFolder();
+  const bounded = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all", ...program] as const;
+  const inContainer = await build(project, [], { program: [...bounded] });
+  const byRoot = await build({ ...project, store: store.path }, ["--output", "oci:by-root"]);
+  expect(inContainer.digest).toBe(byRoot.digest);
+});
+
+const processes = async (): Promise<string> => (await run("ps", ["-eo", "args"])).stdout;
+
+test("killed, a user's build leaves nothing behind", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  const marker = "while :; do sleep 0.4321; done";
+  const { project, options } = await projectOf(user, "killed", chown, marker);
+  await using _ = project;
+  const child = startLamella(["build", "image.ts"], {
+    ...options,
+    cwd: project.folder,
+    env: { ...options.env, LAMELLA_HOME: project.store },
+  });
+  const ended = once(child, "exit");
+  await expect.poll(processes, { timeout: 120_000 }).toContain("sleep 0.4321");
+  child.kill("SIGKILL");
+  await ended;
+  const left = (): Promise<string[]> =>
+    readdir(join(project.store, "sessions"), { recursive: true });
+  // What is in the user namespace notices, and cleans up itself: nobody else could.
+  await expect
+    .poll(async () => (await left()).filter((path) => path.includes("/step-")), { timeout: 20_000 })
+    .toEqual([]);
+  expect(await processes()).not.toContain("sleep 0.4321");
 });

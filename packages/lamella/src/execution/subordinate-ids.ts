@@ -8,6 +8,8 @@ import { systemEnvironment } from "./system-environment.ts";
 /** Ids that images use; Debian's nobody is 65534. */
 const wantedIds = 65_536;
 
+const mostIds = 0x7fff_ffff;
+
 /** Ids of the machine that stand for ids in a user namespace: rows of `uid_map` (user_namespaces(7)). */
 interface IdRange {
   readonly inside: number;
@@ -28,7 +30,8 @@ export async function mapIds(pid: number): Promise<void> {
       const own = (await readFile(`/proc/self/${name}`, "utf8")).trim().split("\n");
       const rows = own.map((row) => {
         const [inside = "", , count = ""] = row.trim().split(/\s+/);
-        return `${inside} ${inside} ${count}`;
+        // Not quite all, or it could not be told from the first namespace (see user-namespace.ts).
+        return `${inside} ${inside} ${Math.min(Number(count), mostIds)}`;
       });
       await writeFile(`/proc/${pid}/${name}`, rows.join("\n")).catch(refuse);
     }
