@@ -12,6 +12,8 @@ const travelling: Readonly<Record<string, string>> = {
   outline: String(outlineVersion),
   /** Length of a wheel in bytes, by its SHA-256. */
   "wheel-size": "1",
+  /** Where a wheel installs, so that one need not be fetched to see what others share with it (`grounds.ts`). */
+  "wheel-grounds": "1",
 };
 
 /** The version of a namespace's values; undefined for memos that do not travel. */

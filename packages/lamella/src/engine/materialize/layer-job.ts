@@ -5,6 +5,7 @@ import type { Compiler } from "../../python/bytecode.ts";
 import type { InstallTarget } from "../../python/install-target.ts";
 import type { DirectUrl } from "../plan.ts";
 import type { Owner } from "../resolve/ground.ts";
+import type { Grounds } from "./grounds.ts";
 
 /** A wheel file on this machine, checked against its hash. */
 export interface LocalWheel {
@@ -40,6 +41,13 @@ export interface OverlapsJob extends WheelsJobBase {
   readonly compiler?: Compiler;
 }
 
+/** What must be known of a wheel to see whether it shares files with others: no layer. */
+export interface GroundsJob {
+  readonly kind: "grounds";
+  readonly wheel: LocalWheel;
+  readonly target: InstallTarget;
+}
+
 /** Files of the user's, placed on what lies below. */
 export interface SourceJob {
   readonly kind: "source";
@@ -49,8 +57,8 @@ export interface SourceJob {
   readonly outline: Outline;
 }
 
-/** A layer to be made on a thread: plain data, so that it can be sent there. */
-export type LayerJob = WheelsJob | BytecodeJob | OverlapsJob | SourceJob;
+/** Work on a layer for a thread: plain data, so that it can be sent there. */
+export type LayerJob = WheelsJob | BytecodeJob | OverlapsJob | GroundsJob | SourceJob;
 
 /** A finished layer in the store. */
 export interface MadeLayer {
@@ -63,5 +71,7 @@ export interface MadeLayer {
 /** What a job gives: its layer, or nothing when there are no files, and what a person should know. */
 export interface LayerJobResult {
   readonly layer?: MadeLayer;
+  /** Of a {@link GroundsJob}. */
+  readonly grounds?: Grounds;
   readonly warnings: readonly string[];
 }

@@ -10,6 +10,7 @@ import type { Delivery } from "./delivery.ts";
 import { inlineEntries } from "./inline.ts";
 import type { LayerJob, LayerJobResult } from "./layer-job.ts";
 import type { LayerPool } from "./layer-pool.ts";
+import { narrowOverlaps, recallNarrowing } from "./narrow-overlaps.ts";
 import {
   recallStep,
   recallStepElsewhere,
@@ -68,7 +69,20 @@ async function recallOrMake(
   const found = await findResult(step.key, workshop);
   if (found) {
     if (found.layer) journal.start("layer", step.title, about).finish("cached");
+    if (step.kind === "overlaps" && workshop.session.exporting) {
+      await recallNarrowing(step, prepared, workshop);
+    }
     return { ...found, source: "cached" };
+  }
+  if (step.kind === "overlaps") {
+    const narrow = await narrowOverlaps(step, prepared, workshop);
+    if (narrow?.key !== step.key) {
+      const outcome: StepOutcome = narrow
+        ? await makeStep(narrow, prepared, workshop)
+        : { source: "built" };
+      await rememberStep(store, step.key, outcome.layer ? { layer: outcome.layer } : {});
+      return outcome;
+    }
   }
   const { layer, warnings } = await make(step, prepared, workshop);
   const result: StepResult = layer ? { layer } : {};

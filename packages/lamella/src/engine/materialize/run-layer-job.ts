@@ -7,6 +7,7 @@ import { bytecodePath } from "../../python/bytecode.ts";
 import { installedPaths, wheelEntries } from "../../python/wheel.ts";
 import { invalidWheel } from "../../python/wheel-error.ts";
 import type { Compilers } from "./compilers.ts";
+import { readGrounds } from "./grounds.ts";
 import { keepBytecode, keptEntries } from "./kept-bytecode.ts";
 import type {
   BytecodeJob,
@@ -28,7 +29,7 @@ export interface Bench extends LayerStore {
   readonly compilers: Compilers;
 }
 
-/** Makes the layer that a job describes, and puts it into the store. The signal ends it, whatever it is at. */
+/** Makes the layer that a job describes, if it describes one, and puts it into the store. The signal ends it, whatever it is at. */
 export async function runLayerJob(job: LayerJob, bench: Bench): Promise<LayerJobResult> {
   switch (job.kind) {
     case "wheels": {
@@ -39,6 +40,8 @@ export async function runLayerJob(job: LayerJob, bench: Bench): Promise<LayerJob
       return makeBytecode(job, bench);
     case "overlaps":
       return makeOverlaps(job, bench);
+    case "grounds":
+      return { grounds: await readGrounds(job.wheel, job.target), warnings: [] };
     case "source":
       return { layer: await storeLayer(bench, sourceEntries(job)), warnings: [] };
   }
@@ -99,7 +102,7 @@ function bytecode(
 }
 
 async function makeOverlaps(job: OverlapsJob, bench: Bench): Promise<LayerJobResult> {
-  const overlaps = await findOverlaps(job.wheels, job.target, bench.store);
+  const overlaps = await findOverlaps(job.wheels, job.target);
   if (overlaps.size === 0) return { warnings: [] };
   const owners = new Set([...overlaps.values()].flat());
   const entries = overlapEntries(job, bench, owners, overlaps);

@@ -6,7 +6,7 @@ import type { FileEntry } from "../../files/entry.ts";
 import { type InstallTarget, sitePackages } from "../../python/install-target.ts";
 import type { Group } from "../../python/packing.ts";
 import { plannedEntries } from "../materialize/inline.ts";
-import type { InlineStep, PlannedCompiler, PlannedPackage, Step } from "../plan.ts";
+import type { InlineStep, OverlapsStep, PlannedCompiler, PlannedPackage, Step } from "../plan.ts";
 import { stepKey } from "../step-key.ts";
 
 /** What the packages' steps are made of. */
@@ -42,7 +42,7 @@ export function callSteps(layers: PythonLayers, call: number): Step[] {
 export function overlapSteps(
   { packages, target, compiler }: PythonLayers,
   members: readonly number[],
-): Step[] {
+): OverlapsStep[] {
   if (members.length < 2) return [];
   const key = stepKey("overlaps", {
     target: targetKey(target),
