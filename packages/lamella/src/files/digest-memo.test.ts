@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Digest, sha256 } from "./digest.ts";
-import { DigestMemo, type FileStats } from "./digest-memo.ts";
+import { DigestMemo } from "./digest-memo.ts";
+import type { FileStats } from "./file-stats.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -1,12 +1,9 @@
 import { createHash } from "node:crypto";
-import type { BigIntStats } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Digest, digestHex } from "./digest.ts";
+import { type FileStats, fileKey, fileState, isSettled } from "./file-stats.ts";
 import { replaceFile } from "./replace-file.ts";
-
-/** The parts of a file's `stat` that say whether its content may have changed. */
-export type FileStats = Pick<BigIntStats, "dev" | "ino" | "size" | "mtimeNs" | "ctimeNs">;
 
 export interface DigestMemoOptions {
   /** The current time in milliseconds since 1970; the system's if absent. */
@@ -16,8 +13,6 @@ export interface DigestMemoOptions {
 }
 
 const format = "lamella-digests 1";
-/** A file changed this recently (milliseconds) may change again without a visible change of its times. */
-const settled = 2_000;
 /** About 30 MB on disk and in memory. Beyond it, the entries remembered first are dropped. */
 const maximumEntries = 200_000;
 
@@ -77,8 +72,7 @@ export class DigestMemo implements AsyncDisposable {
 
   /** Remembers a digest. `stats` were taken before the content was read, and again after with the same result. */
   remember(stats: FileStats, digest: Digest): void {
-    const newest = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
-    if (Number(newest / 1_000_000n) > this.#now() - settled) return;
+    if (!isSettled(stats, this.#now())) return;
     const key = fileKey(stats);
     const entry = `${fileState(stats)} ${digestHex(digest)}`;
     this.#entries.set(key, entry);
@@ -111,14 +105,6 @@ export class DigestMemo implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.save();
   }
-}
-
-function fileKey(stats: FileStats): string {
-  return `${stats.dev}:${stats.ino}`;
-}
-
-function fileState(stats: FileStats): string {
-  return `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
 }
 
 /** First line: the format and the SHA-256 of the rest. Then one line a file: `dev:ino size:mtime:ctime hex`. */

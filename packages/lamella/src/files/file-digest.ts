@@ -9,8 +9,9 @@ import {
   readSync,
 } from "node:fs";
 import type { Digest } from "./digest.ts";
-import type { DigestMemo, FileStats } from "./digest-memo.ts";
+import type { DigestMemo } from "./digest-memo.ts";
 import { FileChangedError, fileSystemError } from "./error.ts";
+import type { FileStats } from "./file-stats.ts";
 import type { SlicedWork } from "./sliced-work.ts";
 
 /** A regular file's content as it was at one moment. */

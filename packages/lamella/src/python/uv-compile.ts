@@ -5,6 +5,7 @@ import { comesFromFolders, rowsFromFolders, versionLines } from "./folder-wheels
 import type { LockSource } from "./lock/invalid-lock.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
 import { type ProcessResult, run } from "./process.ts";
+import { programAnswer } from "./program-answer.ts";
 import { formatPylock, type Pylock, parsePylock } from "./pylock.ts";
 import { formatRequirement, type Requirement } from "./requirements.ts";
 import { UvFailedError } from "./resolution-error.ts";
@@ -57,11 +58,9 @@ export async function uvCompile(
   const interpreter = place?.interpreter ?? options.interpreter;
   const fromFolders = comesFromFolders(settings, options.calls);
   await store.claimFolder(store.path("uv-cache"), { signal });
-  const help = await run(uv, ["pip", "compile", "--help"], {
-    cwd: scratch,
-    env: environment,
-    signal,
-  });
+  const { memos } = store;
+  const about = { memos, env: environment, signal };
+  const help = (await programAnswer(uv, ["pip", "compile", "--help"], about)) ?? "";
   const shared = [
     "pip",
     "compile",
@@ -73,7 +72,7 @@ export async function uvCompile(
     "--no-header",
     ...(fromFolders ? ["--no-annotate"] : ["--format=pylock.toml"]),
     `--python-version=${options.pythonFullVersion ?? python}`,
-    `--python-platform=${uvPlatform(uv, help.stdout, options)}`,
+    `--python-platform=${uvPlatform(uv, help, options)}`,
     ...(interpreter === undefined ? [] : [`--python=${interpreter}`]),
     ...(settings.noIndex ? ["--no-index"] : []),
   ];
@@ -102,7 +101,7 @@ export async function uvCompile(
       `--cache-dir=${place ? path.join(folder, "cache") : store.path("uv-cache")}`,
       ...(refresh ? ["--refresh"] : []),
       ...(offline && !place ? ["--offline"] : []),
-      ...preReleaseArguments(calls, help.stdout),
+      ...preReleaseArguments(calls, help),
       `--constraints=${constraints}`,
       `--output-file=${output}`,
       requirements,

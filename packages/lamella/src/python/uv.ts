@@ -7,6 +7,7 @@ import { withCredentials } from "./package-index/credentials.ts";
 import type { Environment } from "./package-index/pip-settings.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
 import { executables, type ProcessResult, run } from "./process.ts";
+import { programAnswer } from "./program-answer.ts";
 import { withoutCredentials } from "./requirements.ts";
 import { UvUnavailableError } from "./resolution-error.ts";
 
@@ -31,42 +32,37 @@ export interface FindUvOptions {
 export async function findUv(options: FindUvOptions): Promise<string> {
   const { store, env, signal } = options;
   for (const candidate of await executables("uv", env)) {
-    if (await isUsable(candidate, env, signal)) return candidate;
+    if (await isUsable(candidate, options)) return candidate;
   }
   const home = store.path("tools", `uv-${process.platform}-${process.arch}`);
   const installed = path.join(home, "bin", "uv");
   await store.claimFolder(home, { signal });
-  if (await isUsable(installed, env, signal)) return installed;
+  if (await isUsable(installed, options)) return installed;
   await using _lock = await acquireLock(store, "install-uv", { signal });
-  if (await isUsable(installed, env, signal)) return installed;
+  if (await isUsable(installed, options)) return installed;
   await install(home, options);
   return installed;
 }
 
 async function isUsable(
   file: string,
-  env: Environment,
-  signal: AbortSignal | undefined,
+  { store: { memos }, env, signal }: FindUvOptions,
 ): Promise<boolean> {
-  let result: ProcessResult;
-  try {
-    result = await run(file, ["--version"], { cwd: "/", env: uvEnvironment(env), signal });
-  } catch {
-    signal?.throwIfAborted();
-    return false;
-  }
-  const [, major, minor] = /^uv (\d+)\.(\d+)/.exec(result.stdout) ?? [];
-  if (result.code !== 0 || major === undefined) return false;
+  const version = await programAnswer(file, ["--version"], {
+    memos,
+    env: uvEnvironment(env),
+    signal,
+  });
+  const [, major, minor] = /^uv (\d+)\.(\d+)/.exec(version ?? "") ?? [];
+  if (major === undefined) return false;
   const [oldestMajor, oldestMinor] = oldestUv;
   return (
     Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor)
   );
 }
 
-async function install(
-  home: string,
-  { store, env, signal, onInstall }: FindUvOptions,
-): Promise<void> {
+async function install(home: string, options: FindUvOptions): Promise<void> {
+  const { store, env, signal, onInstall } = options;
   const [python] = await executables("python3", env);
   if (python === undefined) {
     throw unavailable("there is no uv on PATH, and no python3 to install it with");
@@ -113,7 +109,7 @@ async function install(
       `there is no uv on PATH, and pip could not install it: ${lastLines(result.stderr)}`,
     );
   }
-  if (!(await isUsable(path.join(target, "bin", "uv"), env, signal))) {
+  if (!(await isUsable(path.join(target, "bin", "uv"), options))) {
     throw unavailable("there is no uv on PATH, and the one that pip installed does not run here");
   }
   await rm(home, { recursive: true, force: true });

@@ -6,7 +6,8 @@ import type { StepMount } from "../../execution/step-mount.ts";
 import { canonicalDigest } from "../../files/canonical.ts";
 import type { Layer } from "../../oci/descriptor.ts";
 import type { WheelDownloader } from "../../python/download.ts";
-import { type ProcessResult, run } from "../../python/process.ts";
+import type { ProcessResult } from "../../python/process.ts";
+import { programAnswer } from "../../python/program-answer.ts";
 import type { SourceBuilder, SourceBuilderOptions } from "../../python/source-builder.ts";
 import { uvSettings } from "../../python/uv.ts";
 import { fetchLayers } from "../fetch-layers.ts";
@@ -55,7 +56,11 @@ export async function openSourceSandbox(
   const [made, machine, version] = await Promise.all([
     executions.make(step, outcomes, places),
     machineSettings(session.env, options.settings),
-    run(options.uv, ["--version"], { cwd: "/", env: uvSettings(), signal }),
+    programAnswer(options.uv, ["--version"], {
+      memos: session.store.memos,
+      env: uvSettings(),
+      signal,
+    }),
   ]);
   for (const secret of machine.secrets) session.journal.redactor.add(secret);
   const stack = [...outcomes, made];
@@ -66,7 +71,7 @@ export async function openSourceSandbox(
   const environment = canonicalDigest([
     "lamella.source-environment",
     recipe,
-    { diffIds, interpreter: interpreter.executable, uv: version.stdout.trim() },
+    { diffIds, interpreter: interpreter.executable, uv: version?.trim() ?? "" },
   ]);
   let fetched: Promise<readonly Layer[]> | undefined;
   const layers = async (): Promise<readonly Layer[]> => {

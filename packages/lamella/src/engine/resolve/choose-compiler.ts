@@ -37,11 +37,12 @@ export class CompilerSearch {
 
   /** The interpreter of the wanted minor version; the one that the lock names preferred, else the base's patch release. */
   find(): Promise<Compiler | undefined> {
-    const { env, signal } = this.#session;
+    const { env, store, signal } = this.#session;
     this.#found ??= findCompiler({
       python: this.#python,
       ...(this.#preferred === undefined ? {} : { preferred: this.#preferred }),
       env,
+      memos: store.memos,
       signal,
     });
     return this.#found;

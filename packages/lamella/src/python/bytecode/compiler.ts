@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process";
 import { open, readdir, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { promisify } from "node:util";
 import { compareByteOrder } from "../../files/byte-order.ts";
+import type { MemoStore } from "../../store/memo-store.ts";
+import { programAnswer } from "../program-answer.ts";
 
 /** A Python that compiles bytecode: an interpreter of this machine, and what decides the bytes that it makes. */
 export interface Compiler {
@@ -24,13 +24,10 @@ export interface FindCompilerOptions {
   readonly preferred?: string;
   /** `PATH`, `HOME`, and where uv and pyenv say that they keep Pythons. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where it is remembered what interpreters say of themselves. */
+  readonly memos?: MemoStore;
   readonly signal?: AbortSignal;
 }
-
-const run = promisify(execFile);
-
-/** How long, in milliseconds, an interpreter may take to say its name. */
-const patience = 10_000;
 
 /**
  * How the compiler's interpreter is started: without `site` and what it brings in, bytecode files and warnings. Its
@@ -59,8 +56,7 @@ print(implementation.name, version, sys.version_info[3], implementation.cache_ta
 
 /**
  * Finds a CPython of the wanted minor version: on `PATH`, then among those that uv and pyenv manage. The preferred patch
- * release is taken wherever it is, else the first. Nothing when there is none. Remember the answer: asking starts each
- * interpreter once, some 20 ms.
+ * release is taken wherever it is, else the first. Nothing when there is none.
  */
 export async function findCompiler(options: FindCompilerOptions): Promise<Compiler | undefined> {
   const candidates = await findCandidates(options);
@@ -73,22 +69,12 @@ export async function findCompiler(options: FindCompilerOptions): Promise<Compil
 
 async function identifyCompiler(
   executable: string,
-  { python, signal }: FindCompilerOptions,
+  { python, memos, signal }: FindCompilerOptions,
 ): Promise<Compiler | undefined> {
-  let output: string;
-  try {
-    const { stdout } = await run(executable, [...compilerFlags, "-c", identify], {
-      env: compilerEnvironment,
-      cwd: "/",
-      timeout: patience,
-      ...(signal && { signal }),
-    });
-    output = stdout;
-  } catch {
-    signal?.throwIfAborted();
-    // What cannot even say its name is no compiler.
-    return undefined;
-  }
+  const args = [...compilerFlags, "-c", identify];
+  const output = await programAnswer(executable, args, { memos, env: compilerEnvironment, signal });
+  // What cannot even say its name is no compiler.
+  if (output === undefined) return undefined;
   const [implementation, version = "", level, cacheTag = "", magic = "", flags] = output
     .trim()
     .split(" ");
