@@ -125,8 +125,7 @@ function checkTag(
 
 async function build(request: ImageRequest, target: Target, session: Session): Promise<Outcome> {
   const { journal, store, signal } = session;
-  await using pool = new LayerPool(store.root, availableParallelism(), signal);
-  pool.warm();
+  await using pool = new LayerPool(store, availableParallelism(), signal);
   const secrets = await findSecrets(request.definition, {
     sources: request.options.secrets ?? [],
     env: session.env,

@@ -1,5 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { LamellaError } from "../../error.ts";
+import type { Store } from "../../store/store.ts";
+import type { LayerBench } from "./layer-bench.ts";
 import type { LayerJob, LayerJobResult } from "./layer-job.ts";
 
 /** What the pool sends to a worker: a job, or that it is to end, whatever it is at. */
@@ -27,11 +29,18 @@ const workerModule = new URL(
 const youngGeneration = 6;
 
 /**
+ * The most that is made at once on the main thread, by weight: a thread costs a tenth of a second to start, of its own time
+ * and of a processor's.
+ */
+const smallWork = 8 * 1024 * 1024;
+
+/**
  * Threads that make layers. Hashing and inflating are CPU work: on the main thread they would hold up downloads and
  * uploads. The heaviest waiting job goes first, since a large one begun last is what everybody waits for at the end.
+ * Where there is little to make, no thread is started for it.
  */
 export class LayerPool implements AsyncDisposable {
-  readonly #storeRoot: string;
+  readonly #store: Store;
   readonly #size: number;
   readonly #signal: AbortSignal;
   readonly #idle: Worker[] = [];
@@ -40,36 +49,54 @@ export class LayerPool implements AsyncDisposable {
   readonly #waiting: Waiting[] = [];
   readonly #running = new Map<Worker, Waiting>();
   readonly #abort = (): void => this.#close(this.#signal.reason);
+  readonly #stopHere = new AbortController();
+  /** What makes layers on this thread. */
+  #here: Promise<LayerBench> | undefined;
+  /** Of what is being made on this thread. */
+  #weightHere = 0;
   #closed: { readonly reason: unknown } | undefined;
 
   /** `size` threads at most; they are started when there is work for them, and give up when the signal says so. */
-  constructor(storeRoot: string, size: number, signal: AbortSignal) {
-    this.#storeRoot = storeRoot;
+  constructor(store: Store, size: number, signal: AbortSignal) {
+    this.#store = store;
     this.#size = size;
     this.#signal = signal;
     signal.addEventListener("abort", this.#abort, { once: true });
     if (signal.aborted) this.#abort();
   }
 
-  /** Starts a thread before there is work for it: that takes a tenth of a second, and something is always to be made. */
-  warm(): void {
-    if (this.#workers.size > 0 || this.#closed) return;
-    const worker = this.#spawn();
-    worker.unref();
-    this.#idle.push(worker);
-  }
-
   /**
-   * `weight` is the size in bytes of what goes in; `begin` is called when a thread takes the job. Rejects with the job's
+   * `weight` is the size in bytes of what goes in; `begin` is called when the job is begun. Rejects with the job's
    * own error, or with the reason why the pool was closed.
    */
   run(job: LayerJob, weight: number, begin: () => void): Promise<LayerJobResult> {
     if (this.#closed) return Promise.reject(this.#closed.reason);
+    const isIdle = this.#running.size === 0 && this.#waiting.length === 0;
+    if (isIdle && this.#weightHere + weight <= smallWork) return this.#runHere(job, weight, begin);
     const settle = Promise.withResolvers<LayerJobResult>();
     const at = this.#waiting.findIndex((other) => other.weight < weight);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { job, weight, begin, settle });
     this.#dispatch();
     return settle.promise;
+  }
+
+  async #runHere(job: LayerJob, weight: number, begin: () => void): Promise<LayerJobResult> {
+    this.#weightHere += weight;
+    begin();
+    try {
+      const bench = await (this.#here ??= this.#openBench());
+      return await bench.run(job);
+    } catch (error) {
+      throw this.#closed ? this.#closed.reason : error;
+    } finally {
+      this.#weightHere -= weight;
+    }
+  }
+
+  async #openBench(): Promise<LayerBench> {
+    // Only now: most builds have nothing to make.
+    const { LayerBench } = await import("./layer-bench.ts");
+    return new LayerBench(this.#store, this.#stopHere.signal);
   }
 
   #dispatch(): void {
@@ -87,7 +114,7 @@ export class LayerPool implements AsyncDisposable {
 
   #spawn(): Worker {
     const worker = new Worker(workerModule, {
-      workerData: { storeRoot: this.#storeRoot },
+      workerData: { storeRoot: this.#store.root },
       resourceLimits: { maxYoungGenerationSizeMb: youngGeneration },
     });
     this.#workers.set(worker, new Promise((resolve) => worker.once("exit", () => resolve())));
@@ -124,6 +151,7 @@ export class LayerPool implements AsyncDisposable {
   #close(reason: unknown): void {
     if (this.#closed) return;
     this.#closed = { reason };
+    this.#stopHere.abort(reason);
     for (const { settle } of this.#waiting.splice(0)) settle.reject(reason);
     for (const worker of this.#workers.keys()) {
       worker.ref();
@@ -131,11 +159,12 @@ export class LayerPool implements AsyncDisposable {
     }
   }
 
-  /** Waits until the threads have ended; what they are at is given up, and rejected. */
+  /** Waits until all has ended; what is being made is given up, and rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener("abort", this.#abort);
     this.#close(new Error("The build was stopped."));
-    await Promise.all(this.#workers.values());
+    const here = await this.#here;
+    await Promise.all([...this.#workers.values(), here?.[Symbol.asyncDispose]()]);
   }
 }
 

@@ -179,9 +179,14 @@ async function layerJob(
   }
 }
 
-/** Bytes that go into a step: what takes long is begun early. Compiling a byte costs far more than wrapping one. */
+const effort = { wheels: 1, bytecode: 4, overlaps: 1 / 64 } as const;
+
+/**
+ * Bytes that go into a step: what takes long is begun early. Compiling a byte costs far more than wrapping one; to find
+ * out what wheels share, only their directories are read.
+ */
 function weight(step: JobStep, { plan }: PreparedPlan): number {
   if (step.kind === "source") return step.size;
   const size = step.packages.reduce((sum, index) => sum + (plan.packages[index]?.size ?? 0), 0);
-  return step.kind === "bytecode" ? size * 4 : size;
+  return size * effort[step.kind];
 }
