@@ -95,7 +95,7 @@ export function chooseWheel<T extends { readonly filename: string }>(
   wheels: readonly T[],
   target: WheelTarget,
 ): T | undefined {
-  const ranks = new Map(supportedTags(target).map((tag, rank) => [tag, rank]));
+  const ranks = tagRanks(target);
   let best: { wheel: T; name: WheelFilename; rank: number } | undefined;
   for (const wheel of wheels) {
     const name = parsedOrUndefined(wheel.filename);
@@ -111,6 +111,18 @@ export function chooseWheel<T extends { readonly filename: string }>(
     }
   }
   return best?.wheel;
+}
+
+/** Of each target so far: a handful, asked about for every wheel. */
+const knownRanks = new Map<string, ReadonlyMap<string, number>>();
+
+function tagRanks(target: WheelTarget): ReadonlyMap<string, number> {
+  const { python, platform, libc } = target;
+  const key = [python, platform, libc.kind, libc.major, libc.minor].join(" ");
+  const ranks =
+    knownRanks.get(key) ?? new Map(supportedTags(target).map((tag, rank) => [tag, rank]));
+  knownRanks.set(key, ranks);
+  return ranks;
 }
 
 function parsedOrUndefined(filename: string): WheelFilename | undefined {
