@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
 import {
   type RunningRegistry,
   startRegistry,
@@ -15,10 +16,11 @@ import {
   type CachedProject,
   createCachedProject,
   imageFor,
+  layersOf,
   type WatchedBuild,
   watchedBuild,
 } from "./cached-project.ts";
-import { build, tryBuild } from "./project.ts";
+import { build, debianImage } from "./project.ts";
 import { withTraffic } from "./registry-traffic.ts";
 
 // The registry of a cache fails, while that of the image works: the image is always what it should be, and what could
@@ -28,6 +30,8 @@ let project: CachedProject;
 /** Has caches and nothing else. */
 let registry: RunningRegistry;
 let digest: string;
+/** Of the image, whichever registry it is in. */
+let layers: readonly string[];
 let open: AsyncDisposableStack;
 let machines = 0;
 
@@ -35,7 +39,9 @@ beforeAll(async () => {
   project = await createCachedProject();
   // Larger than what is sent at once, so that an upload can be met half-way.
   await project.write("src/data.bin", randomBytes(3_000_000));
-  digest = (await build(project.machine("first"))).digest;
+  const first = await build(project.machine("first"));
+  digest = first.digest;
+  layers = layerDigests(first);
 });
 afterAll(() => project?.[Symbol.asyncDispose]());
 beforeEach(async () => {
@@ -43,6 +49,10 @@ beforeEach(async () => {
   registry = open.use(await startRegistry());
 });
 afterEach(() => open.disposeAsync());
+
+function layerDigests(result: BuildResult): readonly string[] {
+  return layersOf(result).map(({ digest: layer }) => layer);
+}
 
 type Answer = NonNullable<Interference["answer"]>;
 
@@ -87,6 +97,25 @@ function drop(request: IncomingMessage): boolean {
   // What is small is whole before that, and never answered.
   request.on("end", () => request.socket.destroy());
   return true;
+}
+
+function methodIs(method: string, answer: Answer): Answer {
+  return (request, response) => request.method === method && answer(request, response);
+}
+
+/** Does something to requests for blobs, but the first, which is for the document. */
+function onDownloads(answer: Answer): Answer {
+  let downloads = 0;
+  return (request, response) => isDownload(request) && ++downloads > 1 && answer(request, response);
+}
+
+function isDownload({ method, url = "" }: IncomingMessage): boolean {
+  return method === "GET" && url.includes("/blobs/");
+}
+
+/** The same length, and another first byte. */
+function damaged(body: Buffer): Buffer {
+  return Buffer.from(body.map((byte, at) => (at === 0 ? byte ^ 1 : byte)));
 }
 
 async function exportTo(cache: string): Promise<WatchedBuild> {
@@ -187,49 +216,98 @@ describe("a cache's registry that stays broken costs a warning,", () => {
   });
 });
 
-function isDownload({ method, url = "" }: IncomingMessage): boolean {
-  return method === "GET" && url.includes("/blobs/");
-}
-
-/** What becomes of the layers where the image's own registry does not have them. */
-async function importElsewhere(answer: Answer): ReturnType<typeof tryBuild> {
-  await exportTo(`${registry.host}/caches/app:main`);
-  const cache = await cacheBehind(answer);
+/** A build for a registry that has nothing yet, with caches whose layers have to be streamed there. */
+async function importElsewhere(...caches: readonly string[]): Promise<WatchedBuild> {
   const target = open.use(await startRegistry());
   await project.write("image.ts", imageFor(target.host, "app"));
   open.defer(() => project.write("image.ts", imageFor(project.registry.host, "app")));
   const machine = project.machine(`fresh-${++machines}`);
-  return await tryBuild(machine, ["--cache-from", cache]);
+  return await watchedBuild(
+    machine,
+    caches.flatMap((cache) => ["--cache-from", cache]),
+  );
+}
+
+/** The definition of an image with a command that leaves something else each time. */
+function commandFor(host: string): string {
+  return debianImage(host, "app", 'withCommands("head -c 100000 /dev/urandom > /made")');
+}
+
+/** Gives the first half of every layer, and then the connection is gone. */
+function givesHalf(): Answer {
+  return onDownloads(async ({ url, headers: { range } }, response) => {
+    const whole = await fetch(`http://${registry.host}${url}`, {
+      ...(range !== undefined && { headers: { range } }),
+    });
+    const bytes = new Uint8Array(await whole.arrayBuffer());
+    response.writeHead(whole.status, Object.fromEntries(whole.headers));
+    response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
+    return true;
+  });
 }
 
 describe("a cache's registry that gives the document, but no layers,", () => {
-  test("which does not say whether it has them, costs the work", async () => {
-    const { events } = await importElsewhere((request, response) =>
-      request.method === "HEAD" ? says(500)(request, response) : false,
-    );
-    const last = events.at(-1);
-    expect(last?.kind === "finished" && builtLayers(last.result).length).toBeGreaterThan(3);
+  beforeEach(async () => {
+    await exportTo(`${registry.host}/caches/app:main`);
   });
 
   test("which breaks off now and then, is asked for the rest", async () => {
     let downloads = 0;
-    const { events } = await importElsewhere(async (request, response) => {
+    const cache = await cacheBehind(async (request, response) => {
       // The first is the document.
       if (!isDownload(request) || ++downloads === 1 || downloads > 6) return false;
       return reset(request, response);
     });
-    const last = events.at(-1);
-    expect(last?.kind === "finished" && builtLayers(last.result)).toEqual([]);
+    const { result, warnings } = await importElsewhere(cache);
+    expect(builtLayers(result)).toEqual([]);
+    expect(warnings).toEqual([]);
     expect(downloads).toBeGreaterThan(6);
   });
 
-  test("which breaks off always, is named by one error", async () => {
+  test.each([
+    ["does not say whether it has them", () => methodIs("HEAD", says(500))],
+    ["breaks off always", () => onDownloads(reset)],
+    ["gives half of them", givesHalf],
+    ["forbids them", () => onDownloads(says(403))],
+  ] as const)("which %s, costs the work and one warning", async (_, answer) => {
+    const { result, warnings } = await importElsewhere(await cacheBehind(answer()));
+    expect(layerDigests(result)).toEqual(layers);
+    expect(builtLayers(result).length).toBeGreaterThan(3);
+    expect(warnings).toEqual(["cache-unreadable"]);
+  });
+
+  test("which gives other bytes, costs the work and one warning", async () => {
     let downloads = 0;
-    const answer: Answer = (request, response) =>
-      isDownload(request) && ++downloads > 1 ? reset(request, response) : false;
-    const { code, events, stderr } = await importElsewhere(answer);
-    expect(code).toBe(1);
-    expect(events.filter(({ kind }) => kind === "failed")).toHaveLength(1);
-    expect(stderr).toMatch(/127\.0\.0\.1:\d+/);
+    const body: Interference["body"] = (request, whole) =>
+      isDownload(request) && ++downloads > 1 ? damaged(whole) : whole;
+    const { host } = open.use(await startRegistryProxy(registry.host, { body }));
+    const { result, warnings } = await importElsewhere(`${host}/caches/app:main`);
+    expect(layerDigests(result)).toEqual(layers);
+    expect(warnings).toEqual(["cache-unreadable"]);
+  });
+
+  test("has commands executed that were executed elsewhere", async () => {
+    await project.write("image.ts", commandFor(project.registry.host));
+    await build(project.machine("first"), ["--cache-to", `${registry.host}/caches/commands`]);
+    const target = open.use(await startRegistry());
+    await project.write("image.ts", commandFor(target.host));
+    open.defer(() => project.write("image.ts", imageFor(project.registry.host, "app")));
+    const { host } = open.use(await startRegistryProxy(registry.host, { answer: givesHalf() }));
+
+    const { result, warnings } = await watchedBuild(project.machine(`fresh-${++machines}`), [
+      "--cache-from",
+      `${host}/caches/commands`,
+    ]);
+
+    expect(builtLayers(result)).toContainEqual(expect.stringContaining("urandom"));
+    expect(warnings).toEqual(["cache-unreadable"]);
+  });
+
+  test("leaves the layers to another cache that has them", async () => {
+    const whole = `${registry.host}/caches/app:main`;
+    const { result, warnings } = await importElsewhere(await cacheBehind(givesHalf()), whole);
+    expect(layerDigests(result)).toEqual(layers);
+    expect(builtLayers(result)).toEqual([]);
+    expect(warnings).toEqual(["cache-unreadable"]);
   });
 });

@@ -6,8 +6,14 @@ import type { Journal } from "../journal.ts";
 import { type CachePlace, readCache, type StoredCache } from "./read-cache.ts";
 import { recipeOf } from "./travelling.ts";
 
-interface ImportedCache {
+/** A cache that has a layer. */
+export interface CacheHolder {
   readonly repository: Repository;
+  /** In full, for people. */
+  readonly name: string;
+}
+
+interface ImportedCache extends CacheHolder {
   /** By namespace and key. */
   readonly values: ReadonlyMap<string, unknown>;
   /** Sizes in bytes by digest. */
@@ -26,6 +32,8 @@ export class ImportedCaches implements AsyncDisposable {
   readonly #journal: Journal;
   readonly #signal: AbortSignal;
   readonly #ended = new AbortController();
+  /** Those that are no longer asked for layers. */
+  readonly #left = new Set<Repository>();
   #caches: Promise<readonly ImportedCache[]> | undefined;
 
   /** The first place that knows something is believed. */
@@ -45,26 +53,39 @@ export class ImportedCaches implements AsyncDisposable {
     return undefined;
   }
 
-  /** The repository of a cache that has this blob, in this size, as its registry says now. */
-  async holder(blob: Pick<Descriptor, "digest" | "size">): Promise<Repository | undefined> {
-    for (const { repository, blobs } of await this.#load()) {
-      if (blobs.get(blob.digest) !== blob.size) continue;
-      if ((await this.#sizeIn(repository, blob)) === blob.size) return repository;
+  /** The caches that have this blob, in this size, as their registries say now. */
+  async *holders(
+    blob: Pick<Descriptor, "digest" | "size">,
+  ): AsyncGenerator<CacheHolder, void, void> {
+    for (const cache of await this.#load()) {
+      if (this.#left.has(cache.repository) || cache.blobs.get(blob.digest) !== blob.size) continue;
+      if ((await this.#sizeIn(cache, blob)) === blob.size) yield cache;
     }
-    return undefined;
+  }
+
+  /**
+   * From now on a cache that failed, maybe in the middle of a layer, holds none: others would have the same luck. It is said
+   * once. Rethrows an error that is none of ours.
+   */
+  leave({ name, repository }: CacheHolder, error: unknown): void {
+    if (!(error instanceof LamellaError)) throw error;
+    if (this.#left.has(repository)) return;
+    this.#left.add(repository);
+    const message = `The cache ${name} failed, so layers that only it has are made anew: ${error.message}`;
+    this.#journal.warn("cache-unreadable", message, error.hint);
   }
 
   /** A registry that fails now is as good as one that lacks the blob: then there is work to be done. */
   async #sizeIn(
-    repository: Repository,
+    cache: CacheHolder,
     { digest }: Pick<Descriptor, "digest">,
   ): Promise<number | undefined> {
     try {
-      return await repository.hasBlob(digest, { signal: this.#signal });
+      return await cache.repository.hasBlob(digest, { signal: this.#signal });
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (error instanceof LamellaError) return undefined;
-      throw error;
+      this.leave(cache, error);
+      return undefined;
     }
   }
 
@@ -78,7 +99,7 @@ export class ImportedCaches implements AsyncDisposable {
   #import(place: CachePlace): Promise<ImportedCache | undefined> {
     return this.#journal.task("cache", `from ${place.name}`, async (task) => {
       try {
-        const cache = imported(await readCache(place, this.#signal), place.repository);
+        const cache = imported(await readCache(place, this.#signal), place);
         task.finish("done", { detail: `${cache.values.size} records` });
         return cache;
       } catch (error) {
@@ -102,13 +123,21 @@ export class ImportedCaches implements AsyncDisposable {
 }
 
 /** What is of use to us: values of our own recipes, each the first for its key. */
-function imported({ document, layers }: StoredCache, repository: Repository): ImportedCache {
+function imported(
+  { document, layers }: StoredCache,
+  { repository, name }: CachePlace,
+): ImportedCache {
   const values = new Map<string, unknown>();
   for (const { namespace, key, recipe, value } of document.records) {
     if (recipe !== recipeOf(namespace) || values.has(valueKey(namespace, key))) continue;
     values.set(valueKey(namespace, key), value);
   }
-  return { repository, values, blobs: new Map(layers.map(({ digest, size }) => [digest, size])) };
+  return {
+    repository,
+    name,
+    values,
+    blobs: new Map(layers.map(({ digest, size }) => [digest, size])),
+  };
 }
 
 function valueKey(namespace: string, key: string): string {

@@ -5,8 +5,9 @@ import type { Layer } from "../../oci/descriptor.ts";
 import { fetchLayers } from "../fetch-layers.ts";
 import type { RunningTask } from "../journal.ts";
 import { executionKey } from "../materialize/execution-key.ts";
+import { findResult } from "../materialize/find-result.ts";
 import type { MadeLayer } from "../materialize/layer-job.ts";
-import { findResult, type LayerPlaces, type StepOutcome } from "../materialize/make-step.ts";
+import type { LayerPlaces, StepOutcome } from "../materialize/make-step.ts";
 import { fetchOwnLayers } from "../materialize/own-layers.ts";
 import { rememberStep, type StepResult } from "../materialize/remembered-step.ts";
 import type { ExecuteStep } from "../plan.ts";
@@ -70,8 +71,8 @@ export class Executions {
       ...below.flatMap(({ layer }) => layer?.diffId ?? []),
     ]);
     const isWanted = !(this.#options.upgrade && step.purpose === "apt");
-    const found = isWanted ? await findResult(key, workshop) : undefined;
     const about = { platform: this.#base.platform };
+    const found = isWanted ? await findResult(key, { ...step, ...about }, workshop) : undefined;
     if (found) {
       if (found.layer) journal.start("layer", step.title, about).finish("cached");
       return { ...found, source: "cached" };

@@ -41,6 +41,10 @@ export class Delivery {
     const { title, from, platform } = about;
     const sending = this.#begun.get(digest) ?? this.#send(layer, title, platform, source);
     this.#begun.set(digest, sending);
+    // It may be tried again, from another source.
+    sending.catch(() => {
+      if (this.#begun.get(digest) === sending) this.#begun.delete(digest);
+    });
     const delivery = await sending;
     return { layer, source, report: { digest, size, title, source: from, delivery } };
   }

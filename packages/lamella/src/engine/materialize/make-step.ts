@@ -1,5 +1,4 @@
 import type { Digest } from "../../files/digest.ts";
-import type { Repository } from "../../registry/repository.ts";
 import type { Target } from "../export/target.ts";
 import type { RunningTask } from "../journal.ts";
 import type { FileStep } from "../plan.ts";
@@ -7,16 +6,12 @@ import type { PreparedPlan } from "../resolve/prepared-plan.ts";
 import type { LayerSource } from "../result.ts";
 import type { Session } from "../session.ts";
 import type { Delivery } from "./delivery.ts";
+import { type FoundResult, findResult } from "./find-result.ts";
 import { inlineEntries } from "./inline.ts";
 import type { LayerJob, LayerJobResult } from "./layer-job.ts";
 import type { LayerPool } from "./layer-pool.ts";
 import { narrowOverlaps, recallNarrowing } from "./narrow-overlaps.ts";
-import {
-  recallStep,
-  recallStepElsewhere,
-  rememberStep,
-  type StepResult,
-} from "./remembered-step.ts";
+import { rememberStep, type StepResult } from "./remembered-step.ts";
 import { storeLayer } from "./store-layer.ts";
 import type { WheelShelf } from "./wheel-shelf.ts";
 
@@ -31,14 +26,13 @@ export interface Workshop {
   readonly session: Session;
 }
 
-/** Where layers may be that the store lacks. */
-export type LayerPlaces = Pick<Workshop, "session"> & Partial<Pick<Workshop, "target">>;
+/** Where layers may be that the store lacks, and how they get to the target where there is one. */
+export type LayerPlaces = Pick<Workshop, "session"> &
+  Partial<Pick<Workshop, "target" | "delivery">>;
 
 /** A step's result, and whether it had to be made. */
-export interface StepOutcome extends StepResult {
+export interface StepOutcome extends FoundResult {
   readonly source: LayerSource;
-  /** A repository that has the layer, where the store does not. */
-  readonly holder?: Repository;
 }
 
 /**
@@ -66,7 +60,7 @@ async function recallOrMake(
   const { store, journal, signal } = workshop.session;
   signal.throwIfAborted();
   const about = { platform: prepared.plan.platform };
-  const found = await findResult(step.key, workshop);
+  const found = await findResult(step.key, { ...step, ...about }, workshop);
   if (found) {
     if (found.layer) journal.start("layer", step.title, about).finish("cached");
     if (step.kind === "overlaps" && workshop.session.exporting) {
@@ -89,37 +83,6 @@ async function recallOrMake(
   await rememberStep(store, step.key, result);
   for (const warning of warnings) journal.warn("packages-overlap", warning);
   return { ...result, source: "built" };
-}
-
-/**
- * A step's remembered result, with who has its layer: what this machine remembers, else, where that layer is gone, what a
- * cache does. Two machines that executed one step may have other layers.
- */
-export async function findResult(
-  key: Digest,
-  workshop: LayerPlaces,
-): Promise<Omit<StepOutcome, "source"> | undefined> {
-  const { store, caches } = workshop.session;
-  const recalled = await recallStep(store, key);
-  const found = recalled && (await findLayer(recalled, workshop));
-  if (found || !recalled) return found;
-  const elsewhere = await recallStepElsewhere(caches, key);
-  return elsewhere && (await findLayer(elsewhere, workshop));
-}
-
-/** The result with who has its layer; nothing where nobody does. */
-async function findLayer(
-  result: StepResult,
-  { session, target }: LayerPlaces,
-): Promise<Omit<StepOutcome, "source"> | undefined> {
-  const { layer } = result;
-  if (!layer || (await session.store.blobs.has(layer.digest)) === layer.size) return result;
-  if (target && (await target.has(layer))) {
-    const { repository } = target;
-    return { layer, ...(repository && { holder: repository }) };
-  }
-  const holder = await session.caches.holder(layer);
-  return holder && { layer, holder };
 }
 
 async function make(

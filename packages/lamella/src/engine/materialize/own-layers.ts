@@ -12,17 +12,24 @@ export async function fetchOwnLayers(
   for (const { layer: made, holder } of outcomes) {
     if (!made) continue;
     const layer = { ...made, mediaType: mediaType.layerGzip };
-    if (holder) await fetchLayers({ layers: [layer], repository: holder }, workshop.session);
-    else await copyFromTarget(layer, workshop);
+    if (!(await copyFromTarget(layer, workshop)) && holder) {
+      await fetchLayers({ layers: [layer], repository: holder }, workshop.session);
+    }
     layers.push(layer);
   }
   return layers;
 }
 
-async function copyFromTarget({ digest }: Layer, { session, target }: LayerPlaces): Promise<void> {
+/** Takes a layer from a target that is no registry. Says whether the store has it then. */
+async function copyFromTarget(
+  { digest }: Layer,
+  { session, target }: LayerPlaces,
+): Promise<boolean> {
   const { blobs } = session.store;
-  if (!target?.read || (await blobs.has(digest)) !== undefined) return;
+  if ((await blobs.has(digest)) !== undefined) return true;
+  if (!target?.read) return false;
   await using blob = await blobs.create(digest);
   for await (const chunk of target.read(digest)) await blob.write(chunk);
   await blob.commit();
+  return true;
 }
