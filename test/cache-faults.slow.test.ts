@@ -39,9 +39,9 @@ beforeAll(async () => {
   project = await createCachedProject();
   // Larger than what is sent at once, so that an upload can be met half-way.
   await project.write("src/data.bin", randomBytes(3_000_000));
-  const first = await build(project.machine("first"));
-  digest = first.digest;
-  layers = layerDigests(first);
+  const whole = await build(project.machine("first"));
+  digest = whole.digest;
+  layers = layerDigests(whole);
 });
 afterAll(() => project?.[Symbol.asyncDispose]());
 beforeEach(async () => {
