@@ -9,7 +9,7 @@ function processOf(
   config: ContainerConfig,
   options: { command?: string[]; env?: Record<string, string>; workdir?: string } = {},
 ): ContainerProcess {
-  return containerProcess(config, { user, terminal: false, ...options });
+  return containerProcess(config, { user, ...options });
 }
 
 test("a command takes the place of Cmd, and not of the Entrypoint", () => {

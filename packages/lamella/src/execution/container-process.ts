@@ -3,6 +3,11 @@ import type { ContainerConfig } from "../oci/config.ts";
 import { CommandNotFoundError } from "./error.ts";
 import type { ProcessUser } from "./user.ts";
 
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** The process that a container is started for. */
 export interface ContainerProcess {
   /** Program and arguments; a program without a slash is looked for in the PATH of `env`. */
@@ -11,8 +16,8 @@ export interface ContainerProcess {
   /** Absolute path in the image. */
   readonly workdir: string;
   readonly user: ProcessUser;
-  /** Whether it gets a terminal of its own. */
-  readonly terminal: boolean;
+  /** Of the terminal of its own, if it gets one. */
+  readonly terminal?: TerminalSize | undefined;
 }
 
 export interface ContainerProcessOptions {
@@ -20,7 +25,7 @@ export interface ContainerProcessOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly workdir?: string | undefined;
   readonly user: ProcessUser;
-  readonly terminal: boolean;
+  readonly terminal?: TerminalSize | undefined;
 }
 
 /** Where programs are in an image that does not say (Docker's default). */
@@ -54,7 +59,7 @@ export function containerProcess(
     ...options.env,
   };
   const workdir = resolve("/", config.WorkingDir ?? "", options.workdir ?? "");
-  return { args, env, workdir, user, terminal };
+  return { args, env, workdir, user, ...(terminal && { terminal }) };
 }
 
 function parseEnv(variables: readonly string[]): Record<string, string> {

@@ -76,7 +76,7 @@ export function prepareNamespaces(
     privateFiles: [{ path: scriptName, bytes, mode: 0o600, uid: 0, gid: 0 }],
     namespaces: ["--ipc"],
     // Without a terminal of its own it needs the caller's session to control that one's.
-    newSession: !process.terminal,
+    newSession: process.terminal === undefined,
     // Its complaints stand among those of the command, and its exit code is the command's.
     failure: async () => undefined,
   };

@@ -105,7 +105,6 @@ async function stepProcess(
       env: { SOURCE_DATE_EPOCH: String(entryTime), ...process.env },
       workdir: process.workdir,
       user: resolveUser(process.user ?? "", passwd, group),
-      terminal: false,
     },
   );
 }

@@ -255,15 +255,16 @@ describe.each<[string, Runtime]>([
 
   test("Ctrl-C on a terminal ends a command that does not handle it", async () => {
     const program = new URL("./testdata/run-process.ts", import.meta.url).pathname;
+    // Without a container runtime the command is the first of its namespace, and only the third ends it.
+    const [presses, code] = runtime.kind === "oci" ? [1, 130] : [3, 137];
     const python = [
       "import os, pty, sys, time",
       "pid, fd = pty.fork()",
       "if pid == 0: os.execv(sys.argv[1], sys.argv[1:])",
       "while b'started' not in os.read(fd, 4096): pass",
-      "for _ in range(3):",
+      `for _ in range(${presses}):`,
       "    time.sleep(0.3)",
-      "    try: os.write(fd, b'\\x03')",
-      "    except OSError: break",
+      "    os.write(fd, b'\\x03')",
       "try:",
       "    while os.read(fd, 4096): pass",
       "except OSError: pass",
@@ -272,8 +273,7 @@ describe.each<[string, Runtime]>([
     const inside = "echo started; exec sleep 60";
     const args = [process.execPath, program, store.root, JSON.stringify(runtime), inside];
     const ended = await run("python3", ["-c", python, ...args]).catch((error: unknown) => error);
-    // Without a container runtime the command is the first of its namespace, and only the third ends it.
-    expect(ended).toMatchObject({ code: runtime.kind === "oci" ? 130 : 137 });
+    expect(ended).toMatchObject({ code });
   });
 });
 

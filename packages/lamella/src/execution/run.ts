@@ -6,7 +6,7 @@ import type { Layer } from "../oci/descriptor.ts";
 import type { Store } from "../store/store.ts";
 import { removeDeadCgroups } from "./cgroup.ts";
 import { startContainer } from "./container.ts";
-import { containerProcess } from "./container-process.ts";
+import { containerProcess, type TerminalSize } from "./container-process.ts";
 import type { Enclosed } from "./enclosure.ts";
 import { readStackFile } from "./layer-stack.ts";
 import { requireProgram } from "./require-program.ts";
@@ -86,7 +86,7 @@ export async function runImage(options: RunImageOptions): Promise<number> {
     env: options.env,
     workdir: options.workdir,
     user: resolveUser(options.user ?? User, passwd, group),
-    terminal: stdio.kind === "inherit" && hasTerminal(),
+    terminal: stdio.kind === "inherit" ? callersTerminal() : undefined,
   });
 
   await requireProgram(snapshots, init);
@@ -130,8 +130,9 @@ function passSignals(running: Enclosed, options: RunImageOptions): AsyncDisposab
   };
 }
 
-function hasTerminal(): boolean {
-  return process.stdin.isTTY && process.stdout.isTTY;
+function callersTerminal(): TerminalSize | undefined {
+  const { stdin, stdout } = process;
+  return stdin.isTTY && stdout.isTTY ? { rows: stdout.rows, columns: stdout.columns } : undefined;
 }
 
 function stdioOptions(stdio: RunStdio): StdioOptions {

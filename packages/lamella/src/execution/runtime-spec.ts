@@ -89,7 +89,9 @@ export function runtimeSpec({
   return {
     ociVersion: "1.0.2",
     process: {
-      terminal,
+      terminal: terminal !== undefined,
+      // A runtime that is not told passes it on when the command already runs.
+      ...(terminal && { consoleSize: { height: terminal.rows, width: terminal.columns } }),
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
       args,
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),

@@ -119,7 +119,6 @@ async function tryRuntime(
     env: systemEnvironment,
     workdir: "/",
     user: { uid: 0, gid: 0, additionalGids: [], home: "/" },
-    terminal: false,
   };
   const spec = {
     process,
