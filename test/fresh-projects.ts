@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
+import { hostPrograms } from "../packages/lamella/src/execution/testdata/host-programs.ts";
 import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
-import { file, makeLayer, symlink } from "../packages/lamella/testing/made-base.ts";
+import { file, type MadeEntry, makeLayer, symlink } from "../packages/lamella/testing/made-base.ts";
 import { pushMadeImage } from "../packages/lamella/testing/made-image.ts";
 import { startWheelIndex } from "../packages/lamella/testing/wheel-index.ts";
 import { writeWheel } from "../packages/lamella/testing/wheel-writer.ts";
@@ -20,17 +21,42 @@ export interface FreshProjectOptions {
   readonly contested?: boolean;
 }
 
-/** As much of a system as a build looks at: nothing is run in it. */
-const base = [
+/** As much of a system as a build looks at. */
+const system = [
   file("etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
   file("usr/bin/python3.11", "\x003.11.2\x00"),
   symlink("usr/bin/python3", "python3.11"),
   file("lib64/libc.so.6", "GNU C Library (Debian GLIBC) stable release version 2.36."),
 ];
 
-/** The images are called `name`, in a registry on loopback, which gets a small base for them. */
-export async function freshProjects(registry: string, name: string): Promise<FreshProjects> {
+/** Programs that {@link commandsOf} names, and a file for them to remove. */
+async function runnable(): Promise<MadeEntry[]> {
+  const programs = await hostPrograms(["mkdir", "rm", "setsid", "sh", "sleep"]);
+  return [
+    ...programs.map(({ path, mode = 0o755, bytes = "" }) => file(path, bytes, { mode })),
+    file("etc/removed/file", "x"),
+  ];
+}
+
+/** What an installation does, in a few tenths of a second: files come and go, and something stays in the background. */
+function commandsOf(version: number): readonly string[] {
+  return [
+    `set -e; for i in 1 2 3 4; do mkdir -p /first/$i; echo ${version} > /first/$i/x; echo $i; sleep 0.05; done; rm -r /etc/removed`,
+    "set -e; (setsid sh -c 'sleep 600; echo late > /late' > /dev/null 2>&1 &); echo begun; sleep 0.1; rm -r /first/1; mkdir /first/1",
+  ];
+}
+
+/**
+ * The images are called `name`, in a registry on loopback, which gets a small base for them. With `executes` they have two
+ * commands.
+ */
+export async function freshProjects(
+  registry: string,
+  name: string,
+  { executes = false }: { readonly executes?: boolean } = {},
+): Promise<FreshProjects> {
   await using making = new AsyncDisposableStack();
+  const base = [...system, ...(executes ? await runnable() : [])];
   await pushMadeImage(registry, "base", [await makeLayer(base)]);
   const { path: wheels } = making.use(await temporaryFolder("lamella-wheels-"));
   // Downloads take a while, so that they can be met under way.
@@ -50,6 +76,7 @@ export async function freshProjects(registry: string, name: string): Promise<Fre
         definition: definition(registry, name),
         files: {
           "packages.json": JSON.stringify(packages),
+          "commands.json": JSON.stringify(executes ? commandsOf(number) : []),
           "src/main.py": `print(${number})\n`,
         },
       });
@@ -87,9 +114,11 @@ async function writeLargeWheel(folder: string, version: number, broken: boolean)
 function definition(registry: string, name: string): string {
   return `import { readFileSync } from "node:fs";
 import { Image } from "lamella";
-const packages: string[] = JSON.parse(readFileSync(new URL("packages.json", import.meta.url), "utf8"));
-export default Image.fromBase("${registry}/base:1", { registry: "${registry}", name: "${name}" })
-  .withPipPackages(...packages)
+const read = (name: string): string[] => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
+const commands = read("commands.json");
+const image = Image.fromBase("${registry}/base:1", { registry: "${registry}", name: "${name}" })
+  .withPipPackages(...read("packages.json"));
+export default (commands.length > 0 ? image.withCommands(...commands) : image)
   .withSourceFolder("./src", "/app");
 `;
 }

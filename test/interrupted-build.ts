@@ -5,10 +5,13 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import type { BuildEvent, TaskKind } from "../packages/lamella/src/engine/event.ts";
 import { lamellaCli, startLamella } from "../packages/lamella/testing/lamella.ts";
-import type { Project } from "./project.ts";
+import type { Project, RunOptions } from "./project.ts";
 
-/** When to interrupt: at the first event of a kind (of a task, in the words `task-started push`), or after milliseconds. */
-export type Moment = string | number;
+/**
+ * When to interrupt: at the first event of a kind (of a task, in the words `task-started push`), after milliseconds, or
+ * milliseconds after so many events.
+ */
+export type Moment = string | number | { readonly events: number; readonly milliseconds: number };
 
 /** A build that was sent a signal, after its process has ended. */
 export interface InterruptedBuild {
@@ -26,32 +29,32 @@ export interface InterruptedBuild {
 /** Milliseconds that a process has to notice that nobody needs it any more. */
 const patience = 5_000;
 
-/** Runs `lamella build image.ts` and sends it a signal at a moment. Needs root. */
+/** Runs `lamella build image.ts` and sends it a signal at a moment. Needs root; `program` may give that up. */
 export async function interruptedBuild(
   { folder, store }: Pick<Project, "folder" | "store">,
   signal: "SIGKILL" | "SIGINT",
   moment: Moment,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, program = [process.execPath, lamellaCli] }: Pick<RunOptions, "env" | "program"> = {},
 ): Promise<InterruptedBuild> {
   const child = startLamella(["build", "image.ts", "--progress", "json"], {
     cwd: folder,
     env: { ...env, LAMELLA_HOME: store },
     // All that it starts is in a namespace of its own too, however it is detached: so it can be found again.
-    program: ["unshare", "--uts", process.execPath, lamellaCli],
+    program: ["unshare", "--uts", ...program],
   });
   const { stdout, stderr, pid } = child;
   if (!stdout || !stderr || pid === undefined) throw new Error("The command did not start.");
   const ended = once(child, "exit");
   const said = text(stderr);
   await using namespaces = new AsyncDisposableStack();
-  let namespace: HeldNamespace | undefined;
-  let interrupted = false;
+  let interrupting: Promise<HeldNamespace> | undefined;
   const interrupt = async (): Promise<void> => {
-    namespace ??= namespaces.use(await holdNamespace(pid));
-    interrupted = true;
+    interrupting ??= holdNamespace(pid);
+    await interrupting;
     child.kill(signal);
   };
-  using _ = typeof moment === "number" ? after(moment, interrupt) : undefined;
+  using timers = new DisposableStack();
+  if (typeof moment === "number") timers.use(after(moment, interrupt));
   const events: BuildEvent[] = [];
   const kinds = new Map<number, TaskKind>();
   for await (const line of createInterface(stdout)) {
@@ -59,11 +62,16 @@ export async function interruptedBuild(
     if (!event) break;
     events.push(event);
     if (event.kind === "task-started") kinds.set(event.task.id, event.task.kind);
-    if (!interrupted && momentsOf(event, kinds).includes(moment)) await interrupt();
+    if (typeof moment === "string") {
+      if (!interrupting && namesOf(event, kinds).includes(moment)) await interrupt();
+    } else if (typeof moment === "object" && moment.events === events.length) {
+      timers.use(after(moment.milliseconds, interrupt));
+    }
   }
   await ended;
+  const namespace = interrupting && namespaces.use(await interrupting);
   return {
-    interrupted,
+    interrupted: namespace !== undefined,
     code: child.exitCode,
     stderr: await said,
     events,
@@ -72,7 +80,7 @@ export async function interruptedBuild(
 }
 
 /** The kinds of an event that {@link Moment} speaks of. */
-function momentsOf(event: BuildEvent, kinds: ReadonlyMap<number, TaskKind>): Moment[] {
+function namesOf(event: BuildEvent, kinds: ReadonlyMap<number, TaskKind>): string[] {
   const task = "task" in event ? event.task.id : "id" in event ? event.id : undefined;
   const kind = task === undefined ? undefined : kinds.get(task);
   return kind === undefined ? [event.kind] : [event.kind, `${event.kind} ${kind}`];

@@ -3,15 +3,15 @@ import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { together } from "../packages/lamella/src/engine/together.ts";
 import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { startRegistryProxy } from "../packages/lamella/testing/registry-proxy.ts";
 import { type FreshProjects, freshProjects } from "./fresh-projects.ts";
-import { interruptedBuild, type Moment } from "./interrupted-build.ts";
+import { interruptedBuild } from "./interrupted-build.ts";
 import { build, type Project, tryBuild } from "./project.ts";
 import { BlobCheck, litterIn } from "./store-check.ts";
 import { TagCheck } from "./tag-check.ts";
+import { times } from "./two-lanes.ts";
 
 // A build that is killed at any moment leaves a store that the next build uses, and no tag half-way. Two at a time are
 // killed and built after that, so a build also finds others at work in its store.
@@ -80,30 +80,15 @@ async function buildAfter(place: Place, about: string): Promise<void> {
   expect(tags.whole, about).toContain(uri.slice(uri.lastIndexOf(":") + 1));
 }
 
-/** Does some work so many times, in two lanes at once. */
-async function times(
-  count: number,
-  work: (time: number, lane: string) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const stop = (): void => {
-    next = count;
-  };
-  const lanes = ["lane-1", "lane-2"].map(async (lane) => {
-    while (next < count) await work(next++, lane);
-  });
-  await together({ stop }, lanes);
-}
-
 /** Kills a build, and lets the next get to its end. Gives whether it came to be killed. */
-async function killAndBuild(moment: Moment): Promise<boolean> {
+async function killAndBuild(moment: string | number): Promise<boolean> {
   const store = storeNamed("shared").path;
   // What is to fail has a broken package; the next build is of a sound one then.
   const fails = moment === "failed" || moment === "task-failed";
   await using project = await projects.next({ broken: fails, contested: moment === "warning" });
   await using sound = fails ? await projects.next() : undefined;
   const killed = await interruptedBuild({ ...project, store }, "SIGKILL", moment, {
-    TMPDIR: temporary,
+    env: { TMPDIR: temporary },
   });
   const about = `killed at ${moment}`;
   expect(killed.orphans, about).toEqual([]);
@@ -171,7 +156,9 @@ describe("Ctrl-C", () => {
       // Nobody else works in it, so what is left there is left by this one.
       const store = storeNamed(lane);
       const place = { ...project, store: store.path };
-      const stopped = await interruptedBuild(place, "SIGINT", moment, { TMPDIR: temporary });
+      const stopped = await interruptedBuild(place, "SIGINT", moment, {
+        env: { TMPDIR: temporary },
+      });
       expect(stopped).toMatchObject({ interrupted: true, code: 130, orphans: [] });
       expect(stopped.stderr).toBe("error: Interrupted.\n");
       expect(stopped.events.at(-1)).toMatchObject({ kind: "failed", code: "interrupted" });

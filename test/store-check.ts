@@ -11,6 +11,7 @@ const kept: readonly RegExp[] = [
   /^locks\/[0-9a-f]{32}\.lock$/,
   /^stripped-types\/[0-9a-f]{64}\.js$/,
   /^file-digests$/,
+  /^snapshots\/\w+\/[0-9a-f]{64}\/(snapshot\.json$|fs\/)/,
   // Node's and uv's own.
   /^compiled\//,
   /^uv-cache\//,

@@ -131,7 +131,8 @@ async function cgroupMounts(): Promise<string[]> {
   });
 }
 
-function storeName(store: Store): string {
+/** What the ids of a store's containers begin with. */
+export function storeName(store: Pick<Store, "root">): string {
   return digestHex(sha256(store.root)).slice(0, 8);
 }
 

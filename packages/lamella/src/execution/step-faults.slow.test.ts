@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mountSmallDisk } from "../../testing/small-disk.ts";
 import type { Layer } from "../oci/descriptor.ts";
 import { Store } from "../store/store.ts";
-import { containerId } from "./cgroup.ts";
+import { storeName } from "./cgroup.ts";
 import type { Runtime } from "./runtime.ts";
 import { executeStep, type StepOptions } from "./step.ts";
 import { hostPrograms } from "./testdata/host-programs.ts";
@@ -47,12 +47,11 @@ async function step(script: string, wanted: Wanted = {}): Promise<Layer | undefi
 
 /** Mounts, processes, cgroups and folders of steps that are there now. */
 async function leftovers(): Promise<string[]> {
-  const [ours = ""] = containerId(store, { path: "" }).split(".");
   const [mounts, processes, folders, cgroups] = await Promise.all([
     readFile("/proc/self/mountinfo", "utf8"),
     run("ps", ["-eo", "pid,args"]),
     readdir(store.path("sessions"), { recursive: true }),
-    run("find", ["/sys/fs/cgroup", "-path", `*/lamella/${ours}*`, "-type", "d"]),
+    run("find", ["/sys/fs/cgroup", "-path", `*/lamella/${storeName(store)}.*`, "-type", "d"]),
   ]);
   return [
     ...mounts.split("\n").filter((line) => line.includes(root)),

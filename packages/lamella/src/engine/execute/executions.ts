@@ -85,14 +85,19 @@ export class Executions {
       fetchOwnLayers(below, workshop),
       this.#settings(step),
     ]);
-    const layer = await journal.task(
+    const result = await journal.task(
       "execute",
       step.title,
-      (task) => this.#run(step, [...layers, ...own], settings, task),
+      async (task): Promise<StepResult> => {
+        const layer = await this.#run(step, [...layers, ...own], settings, task);
+        const made = layer ? { layer } : {};
+        // What was said to be done is not done again.
+        await rememberStep(store, key, made);
+        task.finish("done", layer && { bytes: layer.size });
+        return made;
+      },
       about,
     );
-    const result: StepResult = layer ? { layer } : {};
-    await rememberStep(store, key, result);
     return { ...result, source: "built" };
   }
 
@@ -122,7 +127,6 @@ export class Executions {
       output.end();
       if (!layer) return undefined;
       const { digest, diffId, size } = layer;
-      task.finish("done", { bytes: size });
       return { digest, diffId, size };
     } catch (error) {
       output.end();
