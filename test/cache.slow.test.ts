@@ -256,6 +256,42 @@ describe("what a cache says", () => {
   });
 });
 
+describe("an image that is there already", () => {
+  test("is put into a cache by the machine that made it, and is the same for it", async () => {
+    await changeSource();
+    const to = `${project.registry.host}/caches/later`;
+    const machine = project.machine("first");
+    const image = await build(machine);
+    const { result, ...traffic } = await withTraffic(project.registry, () =>
+      build(machine, ["--cache-to", to]),
+    );
+    expect(result).toMatchObject({ upToDate: true, digest: image.digest });
+    expect(traffic.manifests).toEqual(["caches/later:latest"]);
+    expect(amongLayers(image, traffic.downloads)).toEqual([]);
+    expect(amongLayers(image, traffic.uploads)).toEqual([]);
+    const again = ["--locked", "--force", "--cache-from", to];
+    const asked = project.index.requests.length;
+    expect(builtLayers(await build(project.machine("from-later"), again))).toEqual([]);
+    expect(project.index.requests.slice(asked)).toEqual([]);
+  });
+
+  test("is put into none by a machine that knows nothing of it, which says so", async () => {
+    const to = `${project.registry.host}/caches/never`;
+    await build(project.machine("first"));
+    const { result, ...traffic } = await withTraffic(project.registry, () =>
+      watchedBuild(project.machine("passing"), ["--cache-to", to]),
+    );
+    expect(result.result.upToDate).toBe(true);
+    expect(result.warnings).toEqual([]);
+    expect(traffic.writes).toEqual([]);
+    expect(traffic.downloads).toEqual([]);
+    const said = result.events.flatMap((event) =>
+      event.kind === "task-finished" ? [event.detail] : [],
+    );
+    expect(said).toEqual([expect.stringContaining("nothing is added")]);
+  });
+});
+
 describe("a place that is none for a cache", () => {
   test("is found out before anything is built: an image", async () => {
     const taken = `${project.registry.host}/caches/image:1`;
@@ -270,6 +306,12 @@ describe("a place that is none for a cache", () => {
 
     expect(error.message).toContain(taken);
     expect(writes).toEqual([]);
+  });
+
+  test("is found out also where the image is there already", async () => {
+    const taken = `${project.registry.host}/caches/image:1`;
+    const { message } = await failedBuild(project.machine("first"), ["--cache-to", taken]);
+    expect(message).toContain(taken);
   });
 
   test("is found out before anything is asked: a digest", async () => {

@@ -4,6 +4,7 @@ import { parseReference } from "../image/reference.ts";
 import { isItsBase } from "../image/uri.ts";
 import { assemble } from "./assemble.ts";
 import { checkCacheDestination, exportCache } from "./cache/export-cache.ts";
+import { exportKnown } from "./cache/export-known.ts";
 import { TagTakenError } from "./error.ts";
 import { Executions } from "./execute/executions.ts";
 import { keepSeenImage } from "./export/stored-image.ts";
@@ -44,6 +45,7 @@ export async function buildImage(
   const built = isBase ? await findBaseItself(request, session) : findBuilt(request, found);
   // A lock that is to be held to is looked at, also where the image is there already.
   if (built && request.options.locked) await resolveImage(request, session);
+  if (built && !isBase) await exportKnown(request, built.digest, target, session);
   const { digest, platforms } = built ?? (await build(request, target, session));
   // Of a layer that several platforms have, once.
   const delivered = new Map(

@@ -21,13 +21,16 @@ export async function checkCacheDestination({ exporting, signal }: Session): Pro
   }
 }
 
+/** A layer for a cache; those of the base, which no step gave, stay where they are. */
+export type CachedLayer = Pick<DeliveredLayer, "layer" | "step" | "source">;
+
 /**
  * Puts what a build used and made into a cache, with its layers, which are mounted from the image's repository where that
  * lies in the same registry. What the cache knew before stays as long as there is room. The image is there already, so a
  * failure is a warning.
  */
 export async function exportCache(
-  delivered: readonly DeliveredLayer[],
+  delivered: readonly CachedLayer[],
   target: Target,
   session: Session,
 ): Promise<void> {
@@ -58,7 +61,7 @@ export async function exportCache(
 }
 
 /** The layers that are results of steps, each once. */
-function ofSteps(delivered: readonly DeliveredLayer[]): DeliveredLayer[] {
+function ofSteps(delivered: readonly CachedLayer[]): CachedLayer[] {
   const byDigest = new Map(delivered.map((one) => [one.layer.digest, one]));
   return [...byDigest.values()].filter(({ step }) => step !== undefined);
 }

@@ -16,7 +16,7 @@ const deliveries = 4;
 
 /** Brings layers into the cache's repository. Raises the registry's errors. */
 export async function pushLayers(
-  layers: readonly DeliveredLayer[],
+  layers: readonly Pick<DeliveredLayer, "layer" | "source">[],
   repository: Repository,
   target: Target,
   signal: AbortSignal,
