@@ -33,6 +33,11 @@ export class FileChangedError extends LamellaError {
   }
 }
 
+/** A line of a `.dockerignore` file that says nothing that can be understood. */
+export class InvalidIgnorePatternError extends LamellaError {
+  readonly code = "ignore-pattern-invalid";
+}
+
 /** The typed error for what the operating system says about `path`. */
 export function fileSystemError(path: string, cause: unknown): LamellaError {
   if (cause instanceof LamellaError) return cause;

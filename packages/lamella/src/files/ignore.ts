@@ -4,6 +4,17 @@ export interface IgnoreRules {
   ignores(path: string, isDirectory: boolean): boolean;
   /** Whether something in an ignored folder may be kept all the same, so that it must be looked into. */
   mayKeepInside(directory: string): boolean;
+  /** Whether a folder is kept in which they leave nothing. */
+  readonly keepsEmptied: boolean;
+}
+
+/** The rules of a folder for the folder at `path` in it. */
+export function rulesBelow(path: string, rules: IgnoreRules): IgnoreRules {
+  return {
+    ignores: (below, isDirectory) => rules.ignores(`${path}/${below}`, isDirectory),
+    mayKeepInside: (directory) => rules.mayKeepInside(`${path}/${directory}`),
+    keepsEmptied: rules.keepsEmptied,
+  };
 }
 
 /** Names that version control, Python's tools, desktops and editors make for themselves. */
@@ -36,4 +47,5 @@ export const defaultIgnoreRules: IgnoreRules = {
     return names.has(name) || editorFile.test(name);
   },
   mayKeepInside: () => false,
+  keepsEmptied: false,
 };

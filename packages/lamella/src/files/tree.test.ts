@@ -129,6 +129,7 @@ describe("reading a tree", () => {
     const ignore: IgnoreRules = {
       ignores: (path) => path.startsWith("data") && path !== "data/keep/b",
       mayKeepInside: (path) => path !== "data/raw",
+      keepsEmptied: false,
     };
     const { files } = await readTree(folder, { ignore });
     expect(files.map((file) => file.path)).toEqual([

@@ -18,7 +18,8 @@ export type WalkedFile =
  * Everything in the folder `root` (a link to a folder will do) that `ignore` does not leave out, in no particular order.
  *
  * - A folder is listed when it is empty or when something in it is listed. One that holds nothing but ignored files is
- *   not: it is often what a version control system leaves behind, and is not there on another machine.
+ *   not, unless the rules say so: it is often what a version control system leaves behind, and is not there on another
+ *   machine.
  * - Links are not followed, wherever they point: their text is kept, and means in the image what it says there.
  * - Sockets, pipes and devices raise {@link FileKindError}, names that are not UTF-8 {@link FileNameError}.
  */
@@ -45,7 +46,8 @@ function* walkDirectory(
       if (ignored && !ignore.mayKeepInside(path)) continue;
       const before = found.length;
       const empty = yield* walkDirectory(absolute, `${path}/`, ignore, found);
-      if (found.length > before || (empty && !ignored)) found.push({ kind: "directory", path });
+      const isKept = !ignored && (empty || ignore.keepsEmptied);
+      if (isKept || found.length > before) found.push({ kind: "directory", path });
     } else if (!ignored) {
       found.push(lookAt(path, absolute));
     }

@@ -30,6 +30,8 @@ export interface ImageDefinition {
   readonly environment?: Readonly<Record<string, string>>;
   /** Working directory below the first layer, in place of the base's. */
   readonly workdir?: string;
+  /** The `.dockerignore` file that holds for all that is copied; it enters the identifier by what it leaves. */
+  readonly ignoreFile?: string;
   /** Bottom first. */
   readonly layers: readonly LayerDefinition[];
 }

@@ -50,10 +50,11 @@ function* identifierWork(
   definition: ImageDefinition,
   { lock, memo }: IdentifierOptions,
 ): SlicedWork<string> {
-  const { base, pythonVersion, platforms, user, environment, workdir, root } = definition;
+  const { base, pythonVersion, platforms, user, environment, workdir, root, ignoreFile } =
+    definition;
   const layers: CanonicalValue[] = [];
   for (const layer of definition.layers) {
-    layers.push(yield* encodeLayer(layer, { root, memo }));
+    layers.push(yield* encodeLayer(layer, { root, ignoreFile, memo }));
   }
   const content: CanonicalValue = {
     base: canonicalReference(baseReference(base, pythonVersion)),

@@ -1,4 +1,5 @@
-import { requireBoolean, requireOptions, requireText } from "./argument.ts";
+import { resolve } from "node:path";
+import { requireBoolean, requireOptions, requirePath, requireText, show } from "./argument.ts";
 import { baseReference, debianBase, plainPython, requireFlytePython } from "./base.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import type { ImageDefinition, LayerDefinition } from "./definition.ts";
@@ -302,6 +303,24 @@ export class Image {
   }
 
   /**
+   * Leaves out of all that the image copies what a `.dockerignore` file says, as Docker reads it. Its patterns are relative
+   * to the folder that it lies in. What is ignored without one, `.git` for example, stays ignored unless an exception
+   * keeps it (`!.git`). Of several files the last one holds.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withDockerignore("./.dockerignore").withSourceFolder(".", "/app");
+   * ```
+   */
+  withDockerignore(file: LocalPath): Image {
+    const ignoreFile = requirePath(file, "withDockerignore: the file");
+    const { definition } = this;
+    requireName(definition, `withDockerignore(${show(ignoreFile)})`);
+    return Image.#of({ ...definition, ...inLoadedRoot(definition), ignoreFile });
+  }
+
+  /**
    * Sets environment variables. `$NAME` in a value stands for what the variable was before, as in a Dockerfile; write
    * `"\\$"` for a dollar sign that a name follows. With no variable, the image as it is.
    *
@@ -421,14 +440,9 @@ export class Image {
 
   #with(layer: LayerDefinition): Image {
     const { definition } = this;
-    if (imageName(definition) === undefined) {
-      throw new DefinitionError(
-        `${layerTitle(layer)} on an image without a name: ${baseReference(definition.base, definition.pythonVersion)}.`,
-        `Name what is made of it: { name: "…" } in fromBase, or .clone({ name: "…" }) first.`,
-      );
-    }
-    const { root, layers } = inLoadedRoot(definition);
-    return Image.#of({ ...definition, root, layers: [...layers, layer] });
+    requireName(definition, layerTitle(layer));
+    const { layers, ...place } = inLoadedRoot(definition);
+    return Image.#of({ ...definition, ...place, layers: [...layers, layer] });
   }
 
   static #of(definition: ImageDefinition): Image {
@@ -451,9 +465,24 @@ export class Image {
  * A layer that another definition file lays on an image is relative to that file, and so is the lock of the result; what
  * is there keeps its place. Outside of a loader the image's own root holds.
  */
-function inLoadedRoot(definition: ImageDefinition): Pick<ImageDefinition, "root" | "layers"> {
-  const { root, layers } = definition;
+function inLoadedRoot(
+  definition: ImageDefinition,
+): Pick<ImageDefinition, "root" | "layers" | "ignoreFile"> {
+  const { root, layers, ignoreFile } = definition;
   const loaded = loadedDefinitionRoot() ?? root;
-  if (loaded === root) return { root, layers };
-  return { root: loaded, layers: layers.map((layer) => withAbsolutePaths(layer, root)) };
+  if (loaded === root) return { root, layers, ...present({ ignoreFile }) };
+  return {
+    root: loaded,
+    layers: layers.map((layer) => withAbsolutePaths(layer, root)),
+    ...(ignoreFile === undefined ? {} : { ignoreFile: resolve(root, ignoreFile) }),
+  };
+}
+
+/** Only what has a name can be extended. `what` is the call that would, as its author wrote it. */
+function requireName(definition: ImageDefinition, what: string): void {
+  if (imageName(definition) !== undefined) return;
+  throw new DefinitionError(
+    `${what} on an image without a name: ${baseReference(definition.base, definition.pythonVersion)}.`,
+    `Name what is made of it: { name: "…" } in fromBase, or .clone({ name: "…" }) first.`,
+  );
 }

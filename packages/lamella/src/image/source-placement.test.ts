@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { defaultIgnoreRules } from "../files/ignore.ts";
 import { Image } from "./image.ts";
 import { definedWorkdir, type PlacementBase, sourcePlacements } from "./source-placement.ts";
 
@@ -78,7 +79,13 @@ test("a file goes into what is a folder by then, as the definition or the base k
 test("sources are absolute on this machine", () => {
   const copied = image.withSourceFolder("./src", "/app").withSourceFile("/srv/a.py", "/b.py");
   expect(sourcePlacements(copied.definition)).toEqual([
-    { layer: 0, kind: "folder", destination: "/app", source: `${process.cwd()}/src` },
+    {
+      layer: 0,
+      kind: "folder",
+      destination: "/app",
+      source: `${process.cwd()}/src`,
+      ignore: defaultIgnoreRules,
+    },
     { layer: 1, kind: "files", destination: "/", files: [{ path: "b.py", absolute: "/srv/a.py" }] },
   ]);
 });

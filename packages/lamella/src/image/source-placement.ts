@@ -1,6 +1,8 @@
 import { posix } from "node:path";
+import type { IgnoreRules } from "../files/ignore.ts";
 import type { NamedFile } from "../files/tree.ts";
 import type { ImageDefinition } from "./definition.ts";
+import { ignoreRulesFor } from "./ignore-file.ts";
 import { normalizeImagePath } from "./image-path.ts";
 import { onThisMachine } from "./layers/layer-context.ts";
 import { isFolderByItself, namedSources } from "./layers/source-file.ts";
@@ -17,6 +19,7 @@ export type SourcePlacement = {
       readonly kind: "folder";
       /** Absolute, on this machine: what `readTree` takes. */
       readonly source: string;
+      readonly ignore: IgnoreRules;
     }
   | {
       readonly kind: "files";
@@ -63,7 +66,8 @@ export function sourcePlacements(
       const destination = inImage(workdir, folderDestination(content));
       addFolder(destination);
       const source = onThisMachine(definition, content.source);
-      placements.push({ layer, destination, kind: "folder", source });
+      const ignore = ignoreRulesFor(source, definition);
+      placements.push({ layer, destination, kind: "folder", source, ignore });
     } else if (content.kind === "source-file") {
       const named = inImage(workdir, content.destination ?? ".");
       const files = namedSources(content, definition);

@@ -1,6 +1,7 @@
 import { runInSlices, type SlicedWork } from "../files/sliced-work.ts";
 import type { ImageDefinition } from "./definition.ts";
 import { type Problem, ValidationError } from "./error.ts";
+import { ignoreFileProblems } from "./ignore-file.ts";
 import { layerProblems, layerTitle } from "./layer.ts";
 
 /**
@@ -16,10 +17,13 @@ export async function validateDefinition(
 }
 
 function* problemsWork(definition: ImageDefinition): SlicedWork<readonly Problem[]> {
-  const problems: Problem[] = [];
+  const problems: Problem[] = [...ignoreFileProblems(definition)];
+  const { root, ignoreFile } = definition;
+  // What is wrong with the file is said once, and not with each folder that it is for.
+  const context = problems.length > 0 ? { root } : { root, ignoreFile };
   for (const layer of definition.layers) {
     yield;
-    const found = yield* layerProblems(layer, definition);
+    const found = yield* layerProblems(layer, context);
     problems.push(...found.map((problem) => ({ layer: layerTitle(layer), ...problem })));
   }
   return problems;

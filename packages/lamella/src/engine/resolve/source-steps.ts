@@ -26,7 +26,7 @@ export class SourceTrees {
     const read =
       this.#trees.get(key) ??
       (placement.kind === "folder"
-        ? readTree(placement.source, { memo, signal })
+        ? readTree(placement.source, { ignore: placement.ignore, memo, signal })
         : readFiles(placement.files, { memo, signal }));
     this.#trees.set(key, read);
     return read;

@@ -5,6 +5,8 @@ import type { DigestMemo } from "../../files/digest-memo.ts";
 export interface LayerContext {
   /** Absolute folder that relative paths are relative to. */
   readonly root: string;
+  /** The `.dockerignore` that holds for what is copied, if the definition names one. */
+  readonly ignoreFile?: string | undefined;
   readonly memo?: DigestMemo | undefined;
 }
 

@@ -4,6 +4,7 @@ import type { SlicedWork } from "../../files/sliced-work.ts";
 import { filesWork, type NamedFile } from "../../files/tree.ts";
 import { requirePath, show } from "../argument.ts";
 import { DefinitionError, type Problem } from "../error.ts";
+import { isIgnored } from "../ignore-file.ts";
 import { normalizeImagePath, requireImagePath } from "../image-path.ts";
 import { present } from "../present.ts";
 import { type LayerContext, onThisMachine } from "./layer-context.ts";
@@ -83,7 +84,14 @@ export function sourceFileProblems(
   layer: SourceFileLayer,
   context: LayerContext,
 ): readonly Problem[] {
-  return namedSources(layer, context).flatMap(({ absolute }) =>
-    worldProblems(absolute, "it names", "file"),
-  );
+  return namedSources(layer, context).flatMap(({ absolute }) => {
+    const problems = worldProblems(absolute, "it names", "file");
+    if (problems.length > 0 || !isIgnored(absolute, context)) return problems;
+    return [
+      {
+        message: `it names ${absolute}, which ${context.ignoreFile} leaves out.`,
+        hint: "Take the rule away that ignores it, or add an exception for it: !path.",
+      },
+    ];
+  });
 }

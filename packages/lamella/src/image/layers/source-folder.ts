@@ -1,13 +1,14 @@
+import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { LamellaError } from "../../error.ts";
 import type { CanonicalValue } from "../../files/canonical.ts";
 import { FileKindError, MissingFileError } from "../../files/error.ts";
-import { defaultIgnoreRules } from "../../files/ignore.ts";
 import type { SlicedWork } from "../../files/sliced-work.ts";
 import { type FileTree, treeWork } from "../../files/tree.ts";
 import { walk } from "../../files/walk.ts";
 import { requireBoolean, requireOptions, requirePath, show } from "../argument.ts";
 import { DefinitionError, type Problem } from "../error.ts";
+import { ignoreRulesFor } from "../ignore-file.ts";
 import { normalizeImagePath, requireImagePath } from "../image-path.ts";
 import { present } from "../present.ts";
 import { type LayerContext, onThisMachine } from "./layer-context.ts";
@@ -86,7 +87,9 @@ export function* encodeSourceFolder(
 /** The folder's files. An error about the folder itself names the call that wants it. */
 function* sourceTree(layer: SourceFolderLayer, context: LayerContext): SlicedWork<FileTree> {
   try {
-    return yield* treeWork(onThisMachine(context, layer.source), { memo: context.memo });
+    const folder = onThisMachine(context, layer.source);
+    const ignore = ignoreRulesFor(folder, context);
+    return yield* treeWork(folder, { ignore, memo: context.memo });
   } catch (error) {
     const who = `${call}(${show(layer.source)})`;
     if (error instanceof MissingFileError) {
@@ -107,8 +110,14 @@ export function* sourceFolderProblems(
   const problems = worldProblems(folder, "it names", "folder");
   if (problems.length > 0) return problems;
   try {
-    yield* walk(folder, defaultIgnoreRules);
-    return [];
+    const found = yield* walk(folder, ignoreRulesFor(folder, context));
+    if (found.length > 0 || readdirSync(folder).length === 0) return [];
+    return [
+      {
+        message: `nothing is left of ${folder} when what is ignored is left out.`,
+        hint: "Take the rule away that ignores it, or keep something by an exception: !path.",
+      },
+    ];
   } catch (error) {
     if (!(error instanceof LamellaError)) throw error;
     return [{ message: error.message, hint: error.hint }];
