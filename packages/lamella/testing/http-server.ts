@@ -47,6 +47,26 @@ export async function startHttpServer(handler: Handler): Promise<RunningHttpServ
   };
 }
 
+/** User and password (RFC 7617). */
+export interface BasicCredentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A handler that answers nothing without these credentials, if there are some. */
+export function withBasicAuth(
+  credentials: BasicCredentials | undefined,
+  handler: Handler,
+): Handler {
+  if (!credentials) return handler;
+  const { user, password } = credentials;
+  const wanted = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+  return async (request, response) => {
+    if (request.headers.authorization === wanted) await handler(request, response);
+    else response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
+  };
+}
+
 async function answer(
   handler: Handler,
   request: IncomingMessage,

@@ -3,13 +3,20 @@ import { readdir, readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type RunningHttpServer, startHttpServer } from "./http-server.ts";
+import {
+  type BasicCredentials,
+  type RunningHttpServer,
+  startHttpServer,
+  withBasicAuth,
+} from "./http-server.ts";
 
 export interface WheelIndexOptions {
   /** Milliseconds between two pieces of a file, so that a download can be met under way; 0 where absent. */
   readonly pause?: number;
   /** What is sent instead of a file, whose hash the index goes on telling. */
   readonly content?: (whole: Buffer) => Buffer;
+  /** User and password without which nothing is answered. */
+  readonly credentials?: BasicCredentials;
 }
 
 /** Bytes of a file that are sent at once. */
@@ -23,12 +30,14 @@ export async function startWheelIndex(
   folder: string,
   options: WheelIndexOptions = {},
 ): Promise<RunningHttpServer> {
-  return await startHttpServer(async (request, response) => {
-    const [, place, name = ""] = (request.url ?? "").split("/");
-    if (place === "simple") await sendPage(response, folder, name);
-    else if (place === "files") await sendFile(request, response, join(folder, name), options);
-    else response.writeHead(404).end();
-  });
+  return await startHttpServer(
+    withBasicAuth(options.credentials, async (request, response) => {
+      const [, place, name = ""] = (request.url ?? "").split("/");
+      if (place === "simple") await sendPage(response, folder, name);
+      else if (place === "files") await sendFile(request, response, join(folder, name), options);
+      else response.writeHead(404).end();
+    }),
+  );
 }
 
 async function sendPage(response: ServerResponse, folder: string, name: string): Promise<void> {

@@ -60,15 +60,26 @@ export interface PlannedPackage {
   readonly digest: Digest;
   /** Length of the wheel file in bytes. */
   readonly size: number;
-  /** Where the wheel came from, when a requirement named a URL or a file itself (PEP 610), without credentials. */
+  /** Where it came from, when a requirement named an address, a file or a folder itself (PEP 610), without credentials. */
   readonly directUrl?: DirectUrl;
 }
 
-/** The content of `direct_url.json` (PEP 610). */
-export interface DirectUrl {
-  readonly url: string;
-  readonly archive_info: { readonly hashes: { readonly sha256: string } };
-}
+/** The content of `direct_url.json` (PEP 610). Where files and folders of this machine lay is not in it. */
+export type DirectUrl =
+  | {
+      readonly url: string;
+      readonly archive_info: { readonly hashes: { readonly sha256: string } };
+    }
+  | {
+      readonly url: string;
+      readonly vcs_info: {
+        readonly vcs: "git";
+        readonly requested_revision?: string;
+        readonly commit_id: string;
+      };
+      readonly subdirectory?: string;
+    }
+  | { readonly url: string; readonly dir_info: { readonly editable?: true } };
 
 interface StepBase {
   /** Decides the step's result: a step whose key has a remembered result is not run. */

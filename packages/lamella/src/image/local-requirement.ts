@@ -53,6 +53,6 @@ function localPath(location: string): string | undefined {
     }
   }
   if (/^[a-z][a-z0-9+.-]*:/i.test(location)) return undefined;
-  const isPath = /^\.{0,2}\//.test(location) || location === "." || location === "..";
+  const isPath = location.includes("/") || location === "." || location === "..";
   return isPath || archive.test(location) ? location : undefined;
 }

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { type Platform, platforms } from "../image/platform.ts";
 import { callIndexSchema, libcSchema, pythonSchema } from "./lock/schema.ts";
+import type { ExactSource } from "./package-source.ts";
 import type { CLibrary } from "./tags.ts";
 
 /** One wheel, exactly. */
@@ -38,7 +39,7 @@ export interface LockedPackage {
   /** The address that was asked for, where the requirement named one (PEP 610); absent for packages of an index. */
   readonly directUrl?: string;
   /** What the wheel was built from, here: it is in no index, and its address is one of this machine. */
-  readonly source?: SourceFile;
+  readonly source?: ExactSource;
 }
 
 /** What is installed for one Python on one platform. */
@@ -58,6 +59,19 @@ const fileSchema = z.object({
   size: z.optional(z.int().check(z.nonnegative())),
 });
 
+const sourceSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("sdist"), file: fileSchema }),
+  z.object({ kind: z.literal("archive"), file: fileSchema }),
+  z.object({
+    kind: z.literal("repository"),
+    url: z.string(),
+    reference: z.optional(z.string()),
+    subdirectory: z.optional(z.string()),
+    commit: z.string().check(z.regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/)),
+  }),
+  z.object({ kind: z.literal("folder"), path: z.string(), digest: z.string() }),
+]);
+
 const lockSchema = z.object({
   python: pythonSchema,
   platform: z.enum(platforms),
@@ -69,7 +83,7 @@ const lockSchema = z.object({
       call: callIndexSchema,
       wheel: fileSchema,
       directUrl: z.optional(z.string()),
-      source: z.optional(fileSchema),
+      source: z.optional(sourceSchema),
     }),
   ),
 });

@@ -175,9 +175,6 @@ describe("lines of a requirements file", () => {
   test.each([
     "-e ./evil-1.0",
     "--editable ./evil-1.0",
-    "./evil-1.0",
-    "evil @ ./links/evil-1.0.tar.gz",
-    "./links/evil-1.0.tar.gz",
     "evil\n--no-binary evil",
     "--no-binary=:all:\nevil",
     "evil --config-settings x=y",
@@ -186,6 +183,26 @@ describe("lines of a requirements file", () => {
     const file = path.join(folder, "requirements.txt");
     await writeFile(file, `${text}\n`);
     await expect(readRequirementsFile(file)).rejects.toThrow(/requirements\.txt:[12]: /);
+    expect(await ran()).toBe(false);
+  });
+
+  test.each([
+    "./evil-1.0",
+    "evil @ ./evil-1.0",
+    "evil @ ./links/evil-1.0.tar.gz",
+    "./links/evil-1.0.tar.gz",
+    "git+https://127.0.0.1:1/evil.git",
+    "-e git+https://127.0.0.1:1/evil.git#egg=evil",
+  ])("%j without a sandbox", async (text) => {
+    const file = path.join(folder, "requirements.txt");
+    await writeFile(file, `${text}\n`);
+    const { requirements, sources } = await readRequirementsFile(file);
+    const target = { python: "3.11", platform: "linux/amd64" } as const;
+    const libc = { kind: "glibc", major: 2, minor: 36 } as const;
+    const calls = [{ requirements, sources }];
+    await expect(resolve({ calls, ...target, libc, store, env })).rejects.toMatchObject({
+      code: "package-build-failed",
+    });
     expect(await ran()).toBe(false);
   });
 });

@@ -96,12 +96,9 @@ test("hashes over continued lines, as pip-compile writes them", () => {
 describe("lines that ask for a build are refused with file and line", () => {
   test.each([
     "-e .",
-    "-e git+https://x.example/y#egg=z",
     "--editable=.",
     "--no-binary :all:",
     "--no-binary=six",
-    "./local",
-    "git+https://x.example/y",
     "https://x.example/six-1.0.tar.gz",
   ])("%s", (line) => {
     const read = (): unknown =>
@@ -109,6 +106,18 @@ describe("lines that ask for a build are refused with file and line", () => {
     expect(read).toThrow(RequirementNeedsBuildError);
     expect(read).toThrow("/p/r.txt:4: ");
   });
+});
+
+test("what has to be built, with paths from the file's folder", () => {
+  const text = "./local\n-e git+https://x.example/y#egg=z\ngit+https://x.example/y\n";
+  const repository = { kind: "repository", url: "https://x.example/y" };
+  expect(parseRequirementsText(text, { path: "/p/r.txt" })).toMatchObject([
+    { kind: "source", requirement: { source: { kind: "folder", path: "/p/local" } } },
+    { kind: "source", requirement: { name: "z", source: repository } },
+    { kind: "source", requirement: { source: repository } },
+  ]);
+  const constraints = { path: "/p/c.txt", constraint: true };
+  expect(() => parseRequirementsText(text, constraints)).toThrow(RequirementNeedsBuildError);
 });
 
 describe("lines that say nothing we understand are refused with file and line", () => {

@@ -2,7 +2,14 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { logicalLines, splitOption } from "../image/requirements-lines.ts";
-import { parseRequirement, type Requirement, withoutCredentials } from "./requirements.ts";
+import {
+  parseAnyRequirement,
+  parseRequirement,
+  type Requirement,
+  type RequirementOrigin,
+  type SourceRequirement,
+  withoutCredentials,
+} from "./requirements.ts";
 import {
   InvalidRequirementError,
   RequirementNeedsBuildError,
@@ -12,6 +19,8 @@ import {
 /** What a requirements file asks for: what to install, and the settings in it that steer resolution. */
 export interface RequirementsFile {
   readonly requirements: readonly Requirement[];
+  /** What has to be built. */
+  readonly sources: readonly SourceRequirement[];
   /** From `-c` files: they bound versions and install nothing. */
   readonly constraints: readonly Requirement[];
   readonly settings: RequirementsSettings;
@@ -35,6 +44,7 @@ export interface RequirementsSettings {
 /** One logical line: a requirement, or an option with its value. */
 export type RequirementsLine =
   | { readonly kind: "requirement"; readonly requirement: Requirement }
+  | { readonly kind: "source"; readonly requirement: SourceRequirement }
   | { readonly kind: "include"; readonly constraint: boolean; readonly file: string }
   | { readonly kind: "setting"; readonly setting: Partial<RequirementsSettings> };
 
@@ -51,18 +61,25 @@ const maximumDepth = 32;
  *   `--find-links` folders, so that it does not matter from where a build is started (pip takes the former from the
  *   working directory).
  * - `${VARIABLE}` is not expanded: a lock must not depend on the environment, nor hold what is secret in it.
- * - What asks for a build (`-e`, `--no-binary`, repositories, folders, sdists) raises
- *   {@link RequirementNeedsBuildError}; anything else that cannot be read, {@link InvalidRequirementError}; a file that
- *   is not there, {@link RequirementsFileError}. Each names file and line.
+ * - `-e` of a repository is the repository: what is in an image is edited by nobody. `-e` of a folder and `--no-binary`
+ *   raise {@link RequirementNeedsBuildError}; anything else that cannot be read, {@link InvalidRequirementError}; a file
+ *   that is not there, {@link RequirementsFileError}. Each names file and line.
  */
 export async function readRequirementsFile(
   file: string,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<RequirementsFile> {
-  const reading: Reading = { files: new Map(), requirements: [], constraints: [], settings: [] };
+  const reading: Reading = {
+    files: new Map(),
+    requirements: [],
+    sources: [],
+    constraints: [],
+    settings: [],
+  };
   await include(path.resolve(file), false, [], reading, options.signal);
   return {
     requirements: reading.requirements,
+    sources: reading.sources,
     constraints: reading.constraints,
     settings: mergeSettings(reading.settings),
     files: [...reading.files.keys()],
@@ -73,6 +90,7 @@ interface Reading {
   /** Absolute path to whether it was read as requirements, as constraints, or both. */
   readonly files: Map<string, Set<"requirements" | "constraints">>;
   readonly requirements: Requirement[];
+  readonly sources: SourceRequirement[];
   readonly constraints: Requirement[];
   readonly settings: Partial<RequirementsSettings>[];
 }
@@ -103,10 +121,13 @@ async function include(
   reading.files.set(file, roles.add(role));
 
   const text = await readText(file, parents.at(-1), signal);
-  for (const line of parseRequirementsText(text, { path: file })) {
+  for (const line of parseRequirementsText(text, { path: file, constraint })) {
     switch (line.kind) {
       case "requirement":
         (constraint ? reading.constraints : reading.requirements).push(line.requirement);
+        break;
+      case "source":
+        reading.sources.push(line.requirement);
         break;
       case "setting":
         reading.settings.push(line.setting);
@@ -175,22 +196,32 @@ export function mergeSettings(
 }
 
 /**
- * Parses the text of one requirements file. `path` (absolute) is for messages and for relative paths; nothing is read.
- * Raises as {@link readRequirementsFile} does.
+ * Parses the text of one requirements file, or of one of constraints, which names nothing that has to be built. `path`
+ * (absolute) is for messages and for relative paths; nothing is read. Raises as {@link readRequirementsFile} does.
  */
 export function parseRequirementsText(
   text: string,
-  source: { readonly path: string },
+  source: { readonly path: string; readonly constraint?: boolean },
 ): RequirementsLine[] {
   const directory = path.dirname(source.path);
   return logicalLines(text).map(({ line, number }) => {
-    const where = `${source.path}:${number}`;
-    if (line.startsWith("-")) return parseOption(line, where, directory);
-    return { kind: "requirement", requirement: parseRequirement(line, { where, directory }) };
+    const origin = { where: `${source.path}:${number}`, directory };
+    if (line.startsWith("-")) return parseOption(line, origin);
+    return source.constraint
+      ? { kind: "requirement", requirement: parseRequirement(line, origin) }
+      : requirementLine(line, origin);
   });
 }
 
-function parseOption(line: string, where: string, directory: string): RequirementsLine {
+function requirementLine(text: string, origin: RequirementOrigin): RequirementsLine {
+  const requirement = parseAnyRequirement(text, origin);
+  return "source" in requirement
+    ? { kind: "source", requirement }
+    : { kind: "requirement", requirement };
+}
+
+function parseOption(line: string, origin: RequirementOrigin): RequirementsLine {
+  const { where, directory } = origin;
   const { option, value } = splitOption(line);
   const shown = JSON.stringify(withoutCredentials(line).slice(0, 300));
   const invalid = (why: string, hint: string): InvalidRequirementError =>
@@ -252,11 +283,18 @@ function parseOption(line: string, where: string, directory: string): Requiremen
     case "--only-binary":
       argument();
       return { kind: "setting", setting: {} };
-    case "--editable":
+    case "--editable": {
+      const named = requirementLine(argument(), origin);
+      if (named.kind === "source" && named.requirement.source.kind === "repository") return named;
+      throw new RequirementNeedsBuildError(
+        `${where}: ${shown} is editable, and what is in an image is not edited.`,
+        "Leave -e away, and a wheel is built of the folder; or copy it with withSourceFolder, and put it on PYTHONPATH.",
+      );
+    }
     case "--no-binary":
       throw new RequirementNeedsBuildError(
-        `${where}: ${shown} asks for a build from source.`,
-        "Lamella never runs a package's code on this machine. What it builds from source, in a sandbox, are packages of an index.\nBuild a wheel of it yourself (pip wheel, uv build --wheel) and name the .whl file instead.",
+        `${where}: ${shown} asks for builds of what has wheels.`,
+        "Take the line out: what has no wheel is built, in a sandbox.",
       );
     default:
       throw invalid(

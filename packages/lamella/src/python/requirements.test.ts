@@ -3,7 +3,12 @@ import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { localRequirement } from "../image/local-requirement.ts";
-import { formatRequirement, parseRequirement, withoutCredentials } from "./requirements.ts";
+import {
+  formatRequirement,
+  parseAnyRequirement,
+  parseRequirement,
+  withoutCredentials,
+} from "./requirements.ts";
 import {
   CredentialsInRequirementError,
   InvalidRequirementError,
@@ -54,20 +59,107 @@ describe("what is taken", () => {
   });
 });
 
-describe("what has to be built is refused by name", () => {
+const repository = { kind: "repository", url: "https://h.example/psf/requests.git" };
+const folder = { kind: "folder", path: "/project/lib" };
+
+describe("what has to be built", () => {
   test.each([
-    "git+https://github.com/psf/requests",
-    "requests @ git+https://github.com/psf/requests@main",
-    "six @ https://x.example/six-1.17.0.tar.gz",
-    "./six-1.17.0.tar.gz",
-    "six-1.17.0.zip",
-    ".",
-    "./project",
-    "project/",
-    "file:///project",
-  ])("%s", (text) => {
+    ["git+https://h.example/psf/requests.git", undefined, repository],
+    ["Requests @ git+https://h.example/psf/requests.git", "requests", repository],
+    ["requests@git+https://h.example/psf/requests.git", "requests", repository],
+    [
+      "git+https://h.example/psf/requests.git@release/2.x#egg=requests&subdirectory=a/b",
+      "requests",
+      { ...repository, reference: "release/2.x", subdirectory: "a/b" },
+    ],
+    [
+      "requests @ git+https://$TOKEN@h.example/psf/requests.git@v1.0",
+      "requests",
+      { ...repository, credentials: { user: "$TOKEN" }, reference: "v1.0" },
+    ],
+    [
+      "git+https://oauth2:${TOKEN}@h.example/psf/requests.git",
+      undefined,
+      { ...repository, credentials: { user: "oauth2", password: "$TOKEN" } },
+    ],
+    [
+      "git+http://$USER:$TOKEN@127.0.0.1:80/x",
+      undefined,
+      {
+        kind: "repository",
+        url: "http://127.0.0.1/x",
+        credentials: { user: "$USER", password: "$TOKEN" },
+      },
+    ],
+    [
+      "./six-1.17.0.tar.gz",
+      undefined,
+      { kind: "archive", url: "file:///project/six-1.17.0.tar.gz" },
+    ],
+    ["six-1.17.0.zip", undefined, { kind: "archive", url: "file:///project/six-1.17.0.zip" }],
+    [
+      `six @ https://x.example/six-1.17.0.tar.gz#sha256=${hash}`,
+      "six",
+      { kind: "archive", url: "https://x.example/six-1.17.0.tar.gz" },
+    ],
+    [".", undefined, { kind: "folder", path: "/project" }],
+    ["./lib", undefined, folder],
+    ["lib/", undefined, folder],
+    ["lib @ ./lib", "lib", folder],
+    ["file:///project/lib", undefined, folder],
+  ])("%s", (text, name, source) => {
+    const requirement = parseAnyRequirement(text, origin);
+    expect(requirement).toMatchObject({ source });
+    expect("source" in requirement && requirement.name).toBe(name);
+    // The identifier covers the content of what lies on this machine.
+    const local = localRequirement(text);
+    if ("path" in source) expect(path.resolve("/project", local?.path ?? "")).toBe(source.path);
+    // A constraint has no place for it.
     expect(() => parse(text)).toThrow(RequirementNeedsBuildError);
     expect(() => parse(text)).toThrow("image.ts: ");
+  });
+
+  test("extras and markers", () => {
+    const text = "a[y,X] @ git+https://h.example/a ; python_version > '3.9'";
+    const expected = { name: "a", extras: ["x", "y"], marker: "python_version > '3.9'" };
+    expect(parseAnyRequirement(text, origin)).toMatchObject(expected);
+    const extras = { extras: ["x"] };
+    expect(parseAnyRequirement("./lib[x]", origin)).toMatchObject({ ...extras, source: folder });
+  });
+
+  test("a source distribution of another machine wants a hash", () => {
+    const text = "six @ https://x.example/six-1.17.0.tar.gz";
+    expect(() => parseAnyRequirement(text, origin)).toThrow(
+      /^image.ts: .* only taken with its hash/,
+    );
+  });
+
+  test.each([
+    "git+ssh://git@h.example/x.git",
+    "git+file:///srv/x.git",
+    "git+ext::sh -c x",
+    "hg+https://h.example/x",
+    "git+https://h.example/",
+    "git+https://h.example/x?y",
+    "git+https://h.example/x@--upload-pack=y",
+    "git+https://h.example/x@a..b",
+    "git+https://h.example/x#subdirectory=../y",
+    "git+https://h.example/x#subdirectory=/y",
+    "git+http://$TOKEN@h.example/x",
+    `git+https://h.example/x --hash=sha256:${hash}`,
+    `./lib --hash=sha256:${hash}`,
+  ])("%s is refused", (text) => {
+    expect(() => parseAnyRequirement(text, origin)).toThrow(InvalidRequirementError);
+  });
+
+  test.each([
+    "git+https://s3cret@h.example/x",
+    "git+https://joe:s3cret@h.example/x",
+    "git+https://$USER:s3cret@h.example/x",
+    "x @ git+https://$a;s3cret@h.example/x",
+  ])("%s has a secret in it, which is not repeated", (text) => {
+    expect(() => parseAnyRequirement(text, origin)).toThrow(CredentialsInRequirementError);
+    expect(() => parseAnyRequirement(text, origin)).not.toThrow("s3cret");
   });
 });
 

@@ -2,6 +2,8 @@ import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { validRange } from "@renovatebot/pep440";
 import { isDistributionName, normalizeName } from "./distribution-name.ts";
+import { formatRepository, type PackageSource } from "./package-source.ts";
+import { parseRepositoryUrl, RepositoryUrlError } from "./repository-url.ts";
 import {
   CredentialsInRequirementError,
   InvalidRequirementError,
@@ -28,6 +30,18 @@ export interface Requirement {
   readonly hashes: readonly string[];
 }
 
+/** A requirement that names something which has to be built. */
+export interface SourceRequirement {
+  /** Normalized; absent where it is not said, and is what the build says. */
+  readonly name?: string;
+  /** As those of a {@link Requirement}. */
+  readonly extras: readonly string[];
+  readonly marker?: string;
+  /** Accepted SHA-256 hashes of an archive. */
+  readonly hashes: readonly string[];
+  readonly source: PackageSource;
+}
+
 /** Where a requirement was written, for messages. */
 export interface RequirementOrigin {
   /** For example `requirements.txt:12`. */
@@ -38,9 +52,6 @@ export interface RequirementOrigin {
 
 /** Longest line of requirements that we read, in characters. */
 const maximumLength = 16_384;
-
-const buildsComeLater =
-  "Lamella never runs a package's code on this machine. What it builds from source, in a sandbox, are packages of an index.";
 
 /**
  * Parses one requirement: PEP 508 (`name[extra]>=1; marker`, `name @ URL-of-a-wheel`), the path or URL of a wheel, and
@@ -53,6 +64,22 @@ const buildsComeLater =
  * parseRequirement("Torch[opt]>=2,<3; python_version < '3.13'", { where: "image.ts", directory: "/project" });
  */
 export function parseRequirement(text: string, origin: RequirementOrigin): Requirement {
+  const requirement = parseAnyRequirement(text, origin);
+  if (!("source" in requirement)) return requirement;
+  throw new RequirementNeedsBuildError(
+    `${origin.where}: ${JSON.stringify(text.trim().slice(0, 300))} has to be built, and cannot stand here.`,
+    "Name a version or a wheel here; what is built is named as a requirement.",
+  );
+}
+
+/**
+ * {@link parseRequirement}, which also takes what has to be built: `./project`, `./x-1.0.tar.gz`,
+ * `name @ git+https://HOST/PATH@REFERENCE`, the URL of an sdist with its hash.
+ */
+export function parseAnyRequirement(
+  text: string,
+  origin: RequirementOrigin,
+): Requirement | SourceRequirement {
   const shown = JSON.stringify(withoutCredentials(text.trim()).slice(0, 300));
   const at = `${origin.where}: ${shown}`;
   const invalid = (why: string, hint?: string): InvalidRequirementError =>
@@ -68,7 +95,7 @@ export function parseRequirement(text: string, origin: RequirementOrigin): Requi
   const { requirement, hashes } = splitHashes(text.trim(), invalid);
   if (requirement === "") throw invalid("it is empty");
   if (requirement.startsWith("-")) throw invalid("it is an option");
-  if (/\$\{[A-Z0-9_]+\}/.test(requirement)) {
+  if (/\$\{[A-Z0-9_]+\}/.test(requirement) && !/(?:^|\s|@)git\+/i.test(requirement)) {
     throw invalid(
       "environment variables are not expanded",
       "Write the value out; give credentials of an index by UV_INDEX_NAME_USERNAME and _PASSWORD, netrc or keyring.",
@@ -78,15 +105,15 @@ export function parseRequirement(text: string, origin: RequirementOrigin): Requi
   if (looksLikePathOrUrl(requirement)) {
     const { body, marker } = splitMarker(requirement, invalid);
     const match = /^(.*?)(?:\[([^\]]*)\])?$/s.exec(body);
-    const target = wheelUrl(match?.[1]?.trim() ?? "", origin, at, invalid);
-    return {
-      name: parseWheelFilename(wheelFilenameOfUrl(target.url)).name,
+    const target = readTarget(match?.[1]?.trim() ?? "", origin, at, invalid);
+    const common = {
       extras: parseExtras(match?.[2], invalid),
-      specifier: "",
-      url: target.url,
       ...(marker !== undefined && { marker }),
       hashes: [...hashes, ...target.hashes],
     };
+    if ("source" in target) return sourceRequirement(target, common, at, invalid);
+    const { name } = parseWheelFilename(wheelFilenameOfUrl(target.url));
+    return { name, ...common, specifier: "", url: target.url };
   }
 
   const named = /^([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?\s*(.*)$/s.exec(requirement);
@@ -97,19 +124,19 @@ export function parseRequirement(text: string, origin: RequirementOrigin): Requi
   const rest = named[3] ?? "";
   if (rest.startsWith("@")) {
     const { body, marker } = splitMarker(rest.slice(1).trim(), invalid);
-    const target = wheelUrl(body, origin, at, invalid);
-    const wheel = parseWheelFilename(wheelFilenameOfUrl(target.url));
-    if (wheel.name !== normalizeName(name)) {
-      throw invalid(`the wheel ${wheel.filename} is not a wheel of ${name}`);
-    }
-    return {
-      name: wheel.name,
+    const target = readTarget(body, origin, at, invalid);
+    const common = {
+      name: normalizeName(name),
       extras,
-      specifier: "",
-      url: target.url,
       ...(marker !== undefined && { marker }),
       hashes: [...hashes, ...target.hashes],
     };
+    if ("source" in target) return sourceRequirement(target, common, at, invalid);
+    const wheel = parseWheelFilename(wheelFilenameOfUrl(target.url));
+    if (wheel.name !== common.name) {
+      throw invalid(`the wheel ${wheel.filename} is not a wheel of ${name}`);
+    }
+    return { ...common, specifier: "", url: target.url };
   }
   const { body, marker } = splitMarker(rest, invalid);
   return {
@@ -132,6 +159,20 @@ export function formatRequirement(requirement: Requirement): string {
   return `${head}${specifier}${marker === undefined ? "" : ` ; ${marker}`}`;
 }
 
+/**
+ * {@link formatRequirement} of what has to be built. `place` writes where a file or folder of this machine is. Names of
+ * secrets are in it, and no values.
+ */
+export function formatSourceRequirement(
+  { name, extras, marker, source }: SourceRequirement,
+  place: (source: Exclude<PackageSource, { readonly kind: "repository" }>) => string,
+): string {
+  const written = source.kind === "repository" ? formatRepository(source) : place(source);
+  const suffix = extras.length > 0 ? `[${extras.join(",")}]` : "";
+  const head = name === undefined ? `${written}${suffix}` : `${name}${suffix} @ ${written}`;
+  return marker === undefined ? head : `${head} ; ${marker}`;
+}
+
 /** Text with the user name and password of every URL in it replaced, for messages and logs. */
 export function withoutCredentials(text: string): string {
   return text.replaceAll(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^/\s"'`<>?#]*@/gi, "$1***@");
@@ -139,8 +180,7 @@ export function withoutCredentials(text: string): string {
 
 type Invalid = (why: string, hint?: string) => InvalidRequirementError;
 
-const extensionsOfSource = /\.(?:tar\.gz|tgz|zip|tar\.bz2|tar\.xz|tar)$/i;
-const repositoryScheme = /^(?:git|hg|svn|bzr)(?:\+|:)/i;
+const extensionsOfSource = /\.(?:tar\.gz|tgz|zip|tar\.bz2|tar\.xz)$/i;
 
 function looksLikePathOrUrl(text: string): boolean {
   if (/^[./~\\]/.test(text)) return true;
@@ -164,7 +204,7 @@ function splitHashes(text: string, invalid: Invalid): { requirement: string; has
       throw invalid(
         `the option ${JSON.stringify(option)} is not taken here`,
         option === "--global-option" || option === "--config-settings"
-          ? `It concerns builds from source. ${buildsComeLater}`
+          ? "It concerns builds from source, which get no settings: put them into the project's own files."
           : "Only --hash=sha256:HEX may follow a requirement.",
       );
     }
@@ -217,18 +257,41 @@ function parseSpecifier(text: string, invalid: Invalid): string {
   return clauses.join(",");
 }
 
-function wheelUrl(
-  text: string,
-  origin: RequirementOrigin,
+/** What an address or a path names, and what it says beside. */
+type Target =
+  | { readonly url: string; readonly hashes: readonly string[] }
+  | {
+      readonly source: PackageSource;
+      readonly hashes: readonly string[];
+      /** `#egg=NAME`. */
+      readonly egg?: string;
+    };
+
+function sourceRequirement(
+  { source, egg }: Extract<Target, { readonly source: unknown }>,
+  common: Omit<SourceRequirement, "source">,
   at: string,
   invalid: Invalid,
-): { url: string; hashes: string[] } {
-  const needsBuild = (what: string): RequirementNeedsBuildError =>
-    new RequirementNeedsBuildError(
-      `${at} is ${what}, which has to be built.`,
-      `${buildsComeLater}\nBuild a wheel of it yourself (pip wheel, uv build --wheel) and name the .whl file instead.`,
+): SourceRequirement {
+  if (egg !== undefined && !isDistributionName(egg)) {
+    throw invalid(`${JSON.stringify(egg)} is no name of a package`);
+  }
+  const { name = egg === undefined ? undefined : normalizeName(egg), hashes, ...rest } = common;
+  if (source.kind !== "archive" && hashes.length > 0) {
+    throw invalid(`a ${source.kind} has no hash`, "Take the --hash out.");
+  }
+  if (source.kind === "archive" && !source.url.startsWith("file:") && hashes.length === 0) {
+    throw new RequirementNeedsBuildError(
+      `${at} is a source distribution of another machine, which is only taken with its hash.`,
+      "Add its SHA-256 hash, by which it can be kept: #sha256=HEX after the address.",
     );
-  if (repositoryScheme.test(text)) throw needsBuild("a source repository");
+  }
+  return { ...(name !== undefined && { name }), ...rest, hashes, source };
+}
+
+function readTarget(text: string, origin: RequirementOrigin, at: string, invalid: Invalid): Target {
+  const repository = readRepository(text, invalid);
+  if (repository) return { ...repository, hashes: [] };
 
   let url: URL;
   if (/^[a-z][a-z0-9+.-]*:/i.test(text)) {
@@ -250,9 +313,10 @@ function wheelUrl(
       "It would end up in locks and images. Take it out, and give it by netrc or keyring, or as the credentials of an index.",
     );
   }
+  let local: string | undefined;
   if (url.protocol === "file:") {
     try {
-      fileURLToPath(url);
+      local = fileURLToPath(url);
     } catch {
       throw invalid("its file: URL names no file of this machine");
     }
@@ -265,11 +329,30 @@ function wheelUrl(
   }
   url.hash = "";
   const last = url.pathname.split("/").at(-1) ?? "";
-  if (extensionsOfSource.test(last)) throw needsBuild("a source distribution");
+  if (extensionsOfSource.test(last)) return { source: { kind: "archive", url: url.href }, hashes };
   if (!last.endsWith(".whl")) {
-    throw url.protocol === "file:" ? needsBuild("a folder") : invalid("its URL names no wheel");
+    if (local === undefined) throw invalid("its URL names no wheel and no source distribution");
+    return { source: { kind: "folder", path: path.resolve(local) }, hashes };
   }
   parseWheelFilename(wheelFilenameOfUrl(url.href));
   // The resolver reads a line: nothing in the URL may end it or begin a marker.
   return { url: url.href.replaceAll(";", "%3B"), hashes };
+}
+
+function readRepository(
+  text: string,
+  invalid: Invalid,
+): { readonly source: PackageSource; readonly egg?: string } | undefined {
+  try {
+    return parseRepositoryUrl(text);
+  } catch (error) {
+    if (!(error instanceof RepositoryUrlError)) throw error;
+    if (error.holdsSecret) {
+      throw new CredentialsInRequirementError(
+        `${JSON.stringify(withoutCredentials(text).slice(0, 300))} holds credentials.`,
+        error.hint,
+      );
+    }
+    throw invalid(error.message, error.hint);
+  }
 }

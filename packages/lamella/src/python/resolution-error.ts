@@ -69,6 +69,11 @@ export class NoWheelError extends LamellaError {
   }
 }
 
+/** A git repository that cannot be read, or lacks what a requirement names. */
+export class RepositoryError extends LamellaError {
+  readonly code = "repository-unreadable";
+}
+
 /** A package that its own build backend could not make a wheel of. */
 export class PackageBuildError extends LamellaError {
   readonly code = "package-build-failed";

@@ -4,13 +4,14 @@ import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
+import { readTree } from "../files/tree.ts";
 import { lockedCall } from "./lock/locked-call.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
 import { WheelNotFoundError } from "./resolution-error.ts";
 import type { InstalledDistribution, ResolveOptions } from "./resolve-options.ts";
 
 /** Part of every memo's key: to be raised when the same request may give another lock. */
-const recipe = "resolution 1";
+const recipe = "resolution 2";
 
 /** Everything that decides, as text. Index addresses have no credentials in them. */
 export async function resolutionKey(
@@ -18,12 +19,15 @@ export async function resolutionKey(
   settings: IndexSettings,
   preferences: readonly InstalledDistribution[],
 ): Promise<string> {
-  const { calls, python, pythonFullVersion, platform, libc, signal } = options;
-  const localWheels = new Set(
-    calls
-      .flatMap((call) => [...call.requirements, ...(call.constraints ?? [])])
-      .flatMap(({ url }) => (url?.startsWith("file:") ? [url] : [])),
+  const { calls, python, pythonFullVersion, platform, libc, memo, signal } = options;
+  const sources = calls.flatMap((call) => (call.sources ?? []).map(({ source }) => source));
+  const localFiles = new Set(
+    [
+      ...calls.flatMap((call) => [...call.requirements, ...(call.constraints ?? [])]),
+      ...sources.filter((source) => source.kind === "archive"),
+    ].flatMap(({ url }) => (url?.startsWith("file:") ? [url] : [])),
   );
+  const folders = sources.flatMap((source) => (source.kind === "folder" ? [source.path] : []));
   return JSON.stringify({
     recipe,
     python: pythonFullVersion ?? python,
@@ -36,7 +40,13 @@ export async function resolutionKey(
     noIndex: settings.noIndex,
     steering: settings.steering,
     preferences,
-    localWheels: await Promise.all([...localWheels].map((url) => hashLocalWheel(url, signal))),
+    localFiles: await Promise.all([...localFiles].map((url) => hashLocalFile(url, signal))),
+    folders: await Promise.all(
+      [...new Set(folders)].map(async (folder) => [
+        folder,
+        (await readTree(folder, { memo, signal })).digest,
+      ]),
+    ),
   });
 }
 
@@ -59,7 +69,7 @@ async function describeLinks(url: string): Promise<unknown> {
   }
 }
 
-async function hashLocalWheel(
+async function hashLocalFile(
   url: string,
   signal: AbortSignal | undefined,
 ): Promise<readonly [string, string]> {
@@ -70,7 +80,7 @@ async function hashLocalWheel(
   } catch (error) {
     signal?.throwIfAborted();
     throw new WheelNotFoundError(
-      `The wheel ${file} cannot be read: ${(error as Error).message}.`,
+      `The file ${file} cannot be read: ${(error as Error).message}.`,
       "Check the path: in a definition it is relative to the definition's folder, in a requirements file to that file.",
       { cause: error },
     );

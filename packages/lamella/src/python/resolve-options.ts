@@ -4,7 +4,7 @@ import type { Store } from "../store/store.ts";
 import type { Lock } from "./lock.ts";
 import type { Environment } from "./package-index/pip-settings.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
-import type { Requirement } from "./requirements.ts";
+import type { Requirement, SourceRequirement } from "./requirements.ts";
 import type { RequirementsSettings } from "./requirements-file.ts";
 import type { OpenSourceBuilder } from "./source-builder.ts";
 import type { CLibrary } from "./tags.ts";
@@ -12,7 +12,16 @@ import type { CLibrary } from "./tags.ts";
 /** The requirements of one call (`withPipPackages`, `withRequirements`), and the settings that came with them. */
 export interface ResolveCall extends Partial<RequirementsSettings> {
   readonly requirements: readonly Requirement[];
+  /** What has to be built. */
+  readonly sources?: readonly SourceRequirement[];
   readonly constraints?: readonly Requirement[];
+  /** The ids of secrets by the variables that they are in, for what `$NAME` in an address stands for. */
+  readonly secrets?: ReadonlyMap<string, string>;
+}
+
+/** Whether a call asks for any package. */
+export function asksForPackages({ requirements, sources = [] }: ResolveCall): boolean {
+  return requirements.length > 0 || sources.length > 0;
 }
 
 /** A distribution by name and version. */

@@ -2,26 +2,23 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { valid as isVersion } from "@renovatebot/pep440";
 import pLimit from "p-limit";
+import { buildRequirements, buildsAtOnce } from "./build-requirements.ts";
 import { normalizeName } from "./distribution-name.ts";
 import { comesFromFolders } from "./folder-wheels.ts";
 import { sourceFromPylock } from "./lock/source-row.ts";
 import { wheelFromPylock } from "./lock/wheel-row.ts";
-import {
-  type Lock,
-  type LockedPackage,
-  parseLock,
-  type SourceFile,
-  type WheelFile,
-} from "./lock.ts";
+import { type Lock, type LockedPackage, parseLock, type WheelFile } from "./lock.ts";
 import {
   type IndexSettings,
   readIndexSettings,
   withCallSettings,
 } from "./package-index/settings.ts";
+import type { ExactSource } from "./package-source.ts";
 import type { Pylock, PylockPackage } from "./pylock.ts";
 import { NoWheelError, UvFailedError, WheelHashError } from "./resolution-error.ts";
 import { resolutionKey } from "./resolution-key.ts";
 import {
+  asksForPackages,
   describeTarget,
   type InstalledDistribution,
   type ResolveCall,
@@ -30,10 +27,7 @@ import {
 import type { SourceBuilder } from "./source-builder.ts";
 import { chooseWheel } from "./tags.ts";
 import { findUv } from "./uv.ts";
-import { type Compile, uvCompile } from "./uv-compile.ts";
-
-/** Each may use all cores for a while. */
-const buildsAtOnce = 2;
+import { type Compile, readablePaths, uvCompile } from "./uv-compile.ts";
 
 /**
  * Finds the exact wheels for requirements: one Python minor version, one platform. uv decides on versions, we on the
@@ -42,18 +36,19 @@ const buildsAtOnce = 2;
  * Nothing of a package runs on this machine: uv gets lists that were generated from parsed requirements (no option lines, no editables,
  * no folders), `--no-build`, no configuration, an empty folder and a cleaned environment. What has no usable wheel is
  * built by `sources`, in the sandbox that it is: then uv resolves there too, for it may have to ask a build for metadata.
- * Without `sources` it is an error.
+ * Without `sources` it is an error. What a requirement names as source is built there first, and then is a wheel.
  *
  * `uv pip compile` and not `uv lock`, because it takes any interpreter (`uv lock` wants one of the very minor version),
  * judges markers for exactly one environment, and gives every wheel that fits with its hash; it takes direct URLs and
  * folders of wheels alike. With `--python-version` it does not need that version to be there.
  *
  * Raises UnknownPackageError, NoMatchingVersionError, NoWheelError, ResolutionConflictError, IndexUnreachableError,
- * IndexUnauthorizedError, WheelNotFoundError, WheelHashError, PackageBuildError, UvUnavailableError, UvFailedError, IndexSettingsError.
+ * IndexUnauthorizedError, WheelNotFoundError, WheelHashError, PackageBuildError,
+ * RepositoryError, UvUnavailableError, UvFailedError, IndexSettingsError.
  */
 export async function resolve(options: ResolveOptions): Promise<Lock> {
   const { calls, python, platform, libc, store, env, signal } = options;
-  if (calls.every((call) => call.requirements.length === 0)) {
+  if (!calls.some(asksForPackages)) {
     return { python, platform, libc, packages: [] };
   }
   const machine = options.indexes ?? (await readIndexSettings({ env }));
@@ -64,35 +59,66 @@ export async function resolve(options: ResolveOptions): Promise<Lock> {
     if (remembered) return remembered;
   }
 
-  const uv = await findUv({ store, env, signal, onInstall: options.onInstallUv });
+  const uv = once(() => findUv({ store, env, signal, onInstall: options.onInstallUv }));
+  const builder = once(async () => await options.sources?.({ settings, uv }));
+  if (calls.some((call) => (call.sources ?? []).length > 0)) {
+    return await resolveWithSources(uv, options, settings, await builder(), key);
+  }
   try {
-    const lock = await resolveAnew(uv, options, settings);
+    const lock = await resolveAnew(await uv(), options, settings);
     await store.memos.put("resolution", key, lock);
     return lock;
   } catch (error) {
     const isBuildable = error instanceof NoWheelError && !comesFromFolders(settings, calls);
     if (!isBuildable || !options.sources) throw error;
-    const readable = readablePaths(settings, calls);
-    const builder = await options.sources({ settings, uv, readable });
-    return await resolveWithSources(uv, options, settings, builder, key);
+    return await resolveWithSources(uv, options, settings, await builder(), key);
   }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
 }
 
 /** The answer with wheels that were built. It is given again for as long as those are there. */
 async function resolveWithSources(
-  uv: string,
+  uv: () => Promise<string>,
   options: ResolveOptions,
   settings: IndexSettings,
-  builder: SourceBuilder,
+  builder: SourceBuilder | undefined,
   key: string,
 ): Promise<Lock> {
   const { memos } = options.store;
-  const ownKey = JSON.stringify([key, builder.environment]);
+  const ownKey = JSON.stringify([key, builder?.environment]);
   const remembered = options.upgrade ? undefined : await memos.get("resolution", ownKey, parseLock);
   if (remembered && (await hasBuiltWheels(remembered, options))) return remembered;
-  const lock = await resolveAnew(uv, options, settings, builder);
+  const { calls, built } = await buildRequirements(options, builder);
+  const named = { ...options, calls };
+  const again = async (): Promise<Lock> => await resolveAnew(await uv(), named, settings, builder);
+  const resolved =
+    built.size === 0
+      ? await again()
+      : await resolveAnew(await uv(), named, settings).catch((error: unknown) => {
+          if (!(error instanceof NoWheelError) || !builder) throw error;
+          return again();
+        });
+  const lock = {
+    ...resolved,
+    packages: resolved.packages.map((entry) => withSource(entry, built)),
+  };
+  checkAddresses(lock, readablePaths(settings, options.calls));
   await memos.put("resolution", ownKey, lock);
   return lock;
+}
+
+/** A wheel that was built for a requirement has no address that anybody asked for. */
+function withSource(
+  { directUrl, ...entry }: LockedPackage,
+  built: ReadonlyMap<string, ExactSource>,
+): LockedPackage {
+  const source = directUrl === undefined ? undefined : built.get(entry.wheel.sha256);
+  if (source) return { ...entry, source };
+  return { ...entry, ...(directUrl !== undefined && { directUrl }) };
 }
 
 async function hasBuiltWheels(
@@ -116,7 +142,6 @@ async function resolveAnew(
   await using scratch = await store.scratch("resolve");
   const compile = await uvCompile(uv, options, settings, scratch.path, builder);
   const document = await compile("all", calls, preferencesOf(options), options.upgrade === true);
-  if (builder) checkAddresses(document, readablePaths(settings, calls));
   const limit = pLimit(buildsAtOnce);
   const rows = await Promise.all(
     document.packages.map(async (row) => ({
@@ -161,7 +186,7 @@ async function callsOf(
     calls.slice(0, -1).map((_, index) =>
       limit(async () => {
         const prefix = calls.slice(0, index + 1);
-        if (prefix.every((call) => call.requirements.length === 0)) return undefined;
+        if (!prefix.some(asksForPackages)) return undefined;
         return await compile(`calls-${index + 1}`, prefix, versions, false, true).catch(
           async () => await compile(`calls-${index + 1}`, prefix, versions),
         );
@@ -180,7 +205,7 @@ interface LockedFile {
   readonly wheel: WheelFile;
   readonly version: string;
   readonly direct: boolean;
-  readonly source?: SourceFile;
+  readonly source?: ExactSource;
 }
 
 /** The row's wheel; one that is built of its source distribution where it has none that fits. */
@@ -205,33 +230,21 @@ async function lockedFile(
       );
     }
     const wheel = await builder.build({ name, version, file });
-    return { wheel, version, direct: false, source: file };
+    return { wheel, version, direct: false, source: { kind: "sdist", file } };
   }
 }
 
-/** What packages brought has run where this answer was written: it may not lead to files of this machine. */
-function checkAddresses({ packages }: Pylock, readable: readonly string[]): void {
-  for (const row of packages) {
-    for (const file of [...row.wheels, ...(row.archive ? [row.archive] : [])]) {
-      const { url } = parsed(row, () => wheelFromPylock(file, "/"));
-      if (!url.startsWith("file:")) continue;
-      const place = fileURLToPath(url);
-      if (readable.some((one) => place === one || path.dirname(place) === one)) continue;
-      throw new UvFailedError(
-        `The resolution with builds from source gave ${row.name} the file ${place}, which nobody asked for.`,
-        "Find out what the packages that are built from source do.",
-      );
-    }
+/** What packages brought has run where parts of this answer come from: it may not lead to files of this machine. */
+function checkAddresses({ packages }: Lock, readable: readonly string[]): void {
+  for (const { name, wheel, source } of packages) {
+    if (source || !wheel.url.startsWith("file:")) continue;
+    const place = fileURLToPath(wheel.url);
+    if (readable.some((one) => place === one || path.dirname(place) === one)) continue;
+    throw new UvFailedError(
+      `The resolution with builds from source gave ${name} the file ${place}, which nobody asked for.`,
+      "Find out what the packages that are built from source do.",
+    );
   }
-}
-
-/** What uv reads on this machine beside its requirements: folders of wheels, and wheels that are named. */
-function readablePaths({ findLinks }: IndexSettings, calls: readonly ResolveCall[]): string[] {
-  const named = calls.flatMap((call) => [...call.requirements, ...(call.constraints ?? [])]);
-  const urls = [...findLinks, ...named].flatMap(({ url }) =>
-    url?.startsWith("file:") ? [fileURLToPath(url)] : [],
-  );
-  return [...new Set(urls)];
 }
 
 function acceptedHashes({ name }: PylockPackage, { calls }: ResolveOptions): readonly string[] {
@@ -304,10 +317,18 @@ function checkRequiredHashes(lock: Lock, calls: readonly ResolveCall[]): void {
     if (!named) {
       throw new WheelHashError(
         `${entry.name} ${entry.version} is installed with packages whose hashes are required, and has none itself.`,
-        `Add it to the requirements with its hash: ${entry.name}==${entry.version} --hash=sha256:${(entry.source ?? entry.wheel).sha256}`,
+        hashHint(entry),
       );
     }
   }
+}
+
+function hashHint({ name, version, wheel, source }: LockedPackage): string {
+  if (source?.kind === "repository" || source?.kind === "folder") {
+    return `A ${source.kind} has no hash: put it into another call, whose requirements have none.`;
+  }
+  const { sha256 } = source?.file ?? wheel;
+  return `Add it to the requirements with its hash: ${name}==${version} --hash=sha256:${sha256}`;
 }
 
 function preferencesOf(options: ResolveOptions): InstalledDistribution[] {

@@ -1,13 +1,30 @@
 import type { SourceFile, WheelFile } from "./lock.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
+import type { ExactSource } from "./package-source.ts";
+import type { SourceRequirement } from "./requirements.ts";
 import type { UvPlace } from "./uv-compile.ts";
 
-/** A source distribution to build. */
+/** A source distribution of an index, to build. */
 export interface NamedSource {
   /** Normalized. */
   readonly name: string;
   readonly version: string;
   readonly file: SourceFile;
+}
+
+/** What was built for a requirement. */
+export interface BuiltSource {
+  readonly wheel: WheelFile;
+  readonly source: ExactSource;
+}
+
+export interface BuildRequirementOptions {
+  /** The commit that a repository's reference means; found out if absent. */
+  readonly commit?: string | undefined;
+  /** Finds out anew what a reference means. */
+  readonly upgrade?: boolean | undefined;
+  /** The ids of secrets by their variables. */
+  readonly secrets?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Somewhere that is not this machine itself, where what packages bring may run: there wheels are built from source. */
@@ -19,15 +36,21 @@ export interface SourceBuilder extends UvPlace {
    * machine. Raises PackageBuildError, and what fetching the source raises.
    */
   build(source: NamedSource): Promise<WheelFile>;
+  /**
+   * The same for what a requirement names. A repository is fetched there too, with its secrets. Raises
+   * RepositoryError also, and what reading the files raises.
+   */
+  buildRequirement(
+    requirement: SourceRequirement,
+    options: BuildRequirementOptions,
+  ): Promise<BuiltSource>;
 }
 
 export interface SourceBuilderOptions {
   /** Where builds get what they require. */
   readonly settings: IndexSettings;
-  /** Path of uv on this machine. */
-  readonly uv: string;
-  /** Files and folders of this machine that may be read there, by their absolute paths, which are the same there. */
-  readonly readable: readonly string[];
+  /** Finds uv on this machine, for when it is needed. */
+  readonly uv: () => Promise<string>;
 }
 
 export type OpenSourceBuilder = (options: SourceBuilderOptions) => Promise<SourceBuilder>;

@@ -1,5 +1,6 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { readRegularFile } from "../files/regular-file.ts";
 import { comesFromFolders, rowsFromFolders, versionLines } from "./folder-wheels.ts";
 import type { LockSource } from "./lock/invalid-lock.ts";
@@ -37,8 +38,11 @@ const tooOldOrNew = "It is too old or too new: remove it from PATH, and Lamella 
 export interface UvPlace {
   /** The place's own Python: absolute path there. */
   readonly interpreter: string;
-  /** Runs uv where nothing of this machine is to be written but a folder, whose path is the same there. */
-  run(args: readonly string[], folder: string): Promise<ProcessResult>;
+  /**
+   * Runs uv where nothing of this machine is to be written but a folder, and nothing else to be read but `readable`: paths
+   * are the same there.
+   */
+  run(args: readonly string[], folder: string, readable: readonly string[]): Promise<ProcessResult>;
 }
 
 /** Longest answer that is read, in bytes. */
@@ -107,13 +111,25 @@ export async function uvCompile(
       requirements,
     ];
     const result = place
-      ? await place.run(args, folder)
+      ? await place.run(args, folder, readablePaths(settings, calls))
       : await run(uv, args, { cwd: folder, env: environment, signal });
     if (result.code !== 0) throw explainUvFailure(result.stderr, target);
     const answer = (await readRegularFile(output, longestAnswer)).toString("utf8");
     if (fromFolders) return await rowsFromFolders(answer, settings, options);
     return parseAnswer(uv, { path: output, text: answer });
   };
+}
+
+/** What uv reads on this machine beside its requirements: folders of wheels, and wheels that are named. */
+export function readablePaths(
+  { findLinks }: IndexSettings,
+  calls: readonly ResolveCall[],
+): readonly string[] {
+  const named = calls.flatMap((call) => [...call.requirements, ...(call.constraints ?? [])]);
+  const urls = [...findLinks, ...named].flatMap(({ url }) =>
+    url?.startsWith("file:") ? [fileURLToPath(url)] : [],
+  );
+  return [...new Set(urls)];
 }
 
 function parseAnswer(uv: string, answer: LockSource): Pylock {

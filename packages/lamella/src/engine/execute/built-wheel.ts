@@ -1,4 +1,4 @@
-import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
@@ -6,21 +6,18 @@ import type { StepMount } from "../../execution/step-mount.ts";
 import { canonicalDigest } from "../../files/canonical.ts";
 import { type Digest, digestHex } from "../../files/digest.ts";
 import { digestRegularFile } from "../../files/regular-file.ts";
-import type { WheelDownloader } from "../../python/download.ts";
 import type { WheelFile } from "../../python/lock.ts";
 import type { ProcessResult } from "../../python/process.ts";
 import { PackageBuildError } from "../../python/resolution-error.ts";
-import type { NamedSource } from "../../python/source-builder.ts";
 import { parseWheelFilename } from "../../python/wheel-filename.ts";
 import { acquireLock } from "../../store/lock.ts";
 import type { RunningTask } from "../journal.ts";
 import type { Session } from "../session.ts";
+import type { SandboxCommand } from "./source-sandbox.ts";
+import type { WheelSource } from "./wheel-source.ts";
 
 /** To be raised with every change to how a wheel is built that changes what comes out. */
-const recipe = "1";
-
-/** Where a source distribution is in the sandbox, under its own name. */
-const sourceFolder = "/run/lamella/source";
+const recipe = "2";
 
 /** The longest wheel that is taken, in bytes. */
 const longestWheel = 16 * 1024 ** 3;
@@ -34,16 +31,15 @@ export interface Workbench {
   readonly environment: Digest;
   /** Absolute path in the sandbox. */
   readonly interpreter: string;
-  /** Fetches the source. */
-  readonly downloader: WheelDownloader;
   readonly session: Session;
-  /** Runs uv in the sandbox, where it can write to one folder of this machine. */
+  /** Runs uv in the sandbox. */
   readonly uv: (
     args: readonly string[],
-    folder: string,
     mounts: readonly StepMount[],
     task: RunningTask,
   ) => Promise<ProcessResult>;
+  /** Runs a command there. */
+  readonly run: (command: SandboxCommand, task: RunningTask) => Promise<ProcessResult>;
 }
 
 const builtRecord = z.object({
@@ -53,18 +49,14 @@ const builtRecord = z.object({
 });
 
 /**
- * The wheel of a source distribution, in the store: built, or built before in the same environment. Raises
- * PackageBuildError, and what fetching the source and executing raise.
+ * The wheel of a source, in the store: built, or built before in the same environment. Raises PackageBuildError, and what
+ * placing the source and executing raise.
  */
-export async function builtWheel(source: NamedSource, workbench: Workbench): Promise<WheelFile> {
+export async function builtWheel(source: WheelSource, workbench: Workbench): Promise<WheelFile> {
   const { environment, session } = workbench;
   const { store, signal, journal } = session;
-  const { name, version, file } = source;
-  const key = canonicalDigest([
-    "lamella.built-wheel",
-    recipe,
-    { environment, sha256: file.sha256 },
-  ]);
+  const { title, identity } = source;
+  const key = canonicalDigest(["lamella.built-wheel", recipe, { environment, source: identity }]);
   const folder = store.path("built-wheels", digestHex(key));
   await using _ = await acquireLock(store, `built-wheel ${key}`, { signal });
   const known = await store.memos.get("built-wheel", key, (value) => z.parse(builtRecord, value));
@@ -73,7 +65,7 @@ export async function builtWheel(source: NamedSource, workbench: Workbench): Pro
   if (known && isThere && there?.size === known.size) {
     return { ...known, url: pathToFileURL(join(folder, known.filename)).href };
   }
-  return await journal.task("execute", `build ${name} ${version}`, async (task) => {
+  return await journal.task("execute", `build ${title}`, async (task) => {
     await using scratch = await store.scratch("build");
     const output = join(scratch.path, "wheels");
     await mkdir(output);
@@ -92,49 +84,46 @@ export async function builtWheel(source: NamedSource, workbench: Workbench): Pro
   });
 }
 
-/** Builds the wheel into a folder. `scratch` is ours alone: nothing in it is seen by the build. */
+/** Builds the wheel into a folder. */
 async function build(
-  { name, version, file }: NamedSource,
+  source: WheelSource,
   output: string,
   scratch: string,
-  { interpreter, downloader, session, uv }: Workbench,
+  { interpreter, uv }: Workbench,
   task: RunningTask,
 ): Promise<void> {
-  const { signal } = session;
-  const fetched = await downloader.fetch(file, { signal });
-  const named = join(scratch, "source");
-  await link(fetched.path, named).catch(() => copyFile(fetched.path, named));
-  const source = `${sourceFolder}/${file.filename}`;
+  const { path, mounts } = await source.place(scratch);
   const args = [
     ["build", "--wheel", "--no-config", "--color=never", "--no-progress"],
     [`--python=${interpreter}`, "--cache-dir=/tmp/lamella-uv-cache"],
-    [`--out-dir=${output}`, source],
+    [`--out-dir=${output}`, path],
   ].flat();
-  const mounts = [{ kind: "bind", source: named, destination: source }] as const;
-  const { code, stderr } = await uv(args, output, mounts, task);
+  const own = { kind: "output", path: output, destination: output } as const;
+  const { code, stderr } = await uv(args, [own, ...mounts], task);
   if (code === 0) return;
   const lines = stderr.trim().split("\n").slice(-shownLines).join("\n");
   throw new PackageBuildError(
-    `${name} ${version} could not be built from its source ${file.filename}:\n${lines}`,
+    `${source.title} could not be built:\n${lines}`,
     "Read what its build says. A library that it needs is installed by withAptPackages, below the first Python packages of the image.",
   );
 }
 
 /** What a build left, which may be anything. */
 async function takeWheel(
-  { name, version, file }: NamedSource,
+  { name, title }: WheelSource,
   folder: string,
 ): Promise<z.infer<typeof builtRecord>> {
   const wrong = (why: string): PackageBuildError =>
     new PackageBuildError(
-      `The build of ${name} ${version} from ${file.filename} left no wheel that can be used: ${why}.`,
+      `The build of ${title} left no wheel that can be used: ${why}.`,
       "Ask for another version of it, or tell its publisher.",
     );
   const wheels = (await readdir(folder)).filter((entry) => entry.endsWith(".whl"));
   const [filename] = wheels;
   if (filename === undefined || wheels.length > 1) throw wrong(`there are ${wheels.length} wheels`);
   const parsed = parseWheelFilename(filename);
-  if (parsed.name !== name) throw wrong(`${filename} is one of ${parsed.name}`);
+  if (name !== undefined && parsed.name !== name)
+    throw wrong(`${filename} is one of ${parsed.name}`);
   try {
     const { digest, size } = await digestRegularFile(join(folder, filename), longestWheel);
     return { filename, sha256: digestHex(digest), size };

@@ -5,8 +5,8 @@ import { aptCaches, aptCommand, aptVariables } from "../resolve/apt-command.ts";
 import { withKey } from "../resolve/execute-steps.ts";
 import { baseVariables } from "../resolve/image-env.ts";
 
-/** A C compiler, what belongs to it, and what Debian has `pkg-config` for. */
-const compilers = ["build-essential", "pkg-config"];
+/** A C compiler, what belongs to it, what Debian has `pkg-config` for, and what reads repositories. */
+const compilers = ["build-essential", "git", "pkg-config"];
 
 /** What puts the compiler onto a base. Its layer is for building wheels, and in no image. */
 export function compilerStep(

@@ -1,13 +1,11 @@
+import { fileURLToPath } from "node:url";
 import type { Base } from "../../base/base.ts";
 import type { Interpreter } from "../../base/outline.ts";
-import { StepFailedError } from "../../execution/error.ts";
-import { executeStep } from "../../execution/step.ts";
 import type { StepMount } from "../../execution/step-mount.ts";
 import { canonicalDigest } from "../../files/canonical.ts";
 import type { Layer } from "../../oci/descriptor.ts";
 import type { WheelDownloader } from "../../python/download.ts";
 import type { ProcessResult } from "../../python/process.ts";
-import { programAnswer } from "../../python/program-answer.ts";
 import type { SourceBuilder, SourceBuilderOptions } from "../../python/source-builder.ts";
 import { uvSettings } from "../../python/uv.ts";
 import { fetchLayers } from "../fetch-layers.ts";
@@ -15,15 +13,18 @@ import type { RunningTask } from "../journal.ts";
 import { fetchOwnLayers } from "../materialize/own-layers.ts";
 import { baseVariables } from "../resolve/image-env.ts";
 import type { FoundLayers } from "../resolve/prepared-plan.ts";
+import type { SecretValues } from "../secrets/find-secrets.ts";
 import type { Session } from "../session.ts";
-import { builtWheel } from "./built-wheel.ts";
+import { builtRequirement } from "./built-requirement.ts";
+import { builtWheel, type Workbench } from "./built-wheel.ts";
 import { compilerStep } from "./compiler-step.ts";
 import { Executions, type StepLimits } from "./executions.ts";
 import { caBundlePath, type MachineSettings, machineSettings } from "./machine-settings.ts";
 import { StepOutput } from "./step-output.ts";
+import { sdistSource } from "./wheel-source.ts";
 
 /** To be raised with every change to the sandbox that changes what comes out of a build. */
-const recipe = "1";
+const recipe = "2";
 
 /** Where uv of this machine is in the sandbox. */
 const uvPath = "/run/lamella/uv";
@@ -36,121 +37,146 @@ export interface SandboxGround {
   readonly interpreter: Interpreter;
 }
 
+/** What a build may use, beside what it is built on. */
+export interface SandboxOptions extends SourceBuilderOptions {
+  /** Fetches sources. */
+  readonly downloader: WheelDownloader;
+  readonly limits: StepLimits;
+  /** Values of the secrets that requirements name; asked for when one is needed. */
+  readonly secrets: () => Promise<SecretValues>;
+}
+
+/** What is run in the sandbox. */
+export interface SandboxCommand {
+  readonly args: readonly string[];
+  /** Above the sandbox's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly mounts: readonly StepMount[];
+}
+
 /**
- * Opens the sandbox in which wheels are built for an image: its root filesystem with a compiler on it, of which nothing comes
- * into an image. What runs there reaches the network, reads `readable`, and writes to one folder at a time. Each
- * run there is held to the limits. Raises what executing raises.
+ * The sandbox in which wheels are built for an image: its root filesystem with a compiler and git on it, of which nothing
+ * comes into an image. What runs there reaches the network, reads what it is given, and writes to folders that are for
+ * nothing else. Each run there is held to the limits. Nothing is made, fetched or looked for before something has to
+ * run. Its functions raise what executing raises.
  */
-export async function openSourceSandbox(
+export function openSourceSandbox(
   ground: SandboxGround,
-  downloader: WheelDownloader,
-  options: SourceBuilderOptions,
-  limits: StepLimits,
+  options: SandboxOptions,
   session: Session,
-): Promise<SourceBuilder> {
+): SourceBuilder {
   const { base, layers: below, interpreter } = ground;
-  const { outcomes, places } = below;
-  const { signal } = session;
   const step = compilerStep(base, interpreter);
-  const executions = new Executions(base, { secrets: new Map(), upgrade: false, limits }, session);
-  const [made, machine, version] = await Promise.all([
-    executions.make(step, outcomes, places),
-    machineSettings(session.env, options.settings),
-    programAnswer(options.uv, ["--version"], {
-      memos: session.store.memos,
-      env: uvSettings(),
-      signal,
-    }),
-  ]);
-  for (const secret of machine.secrets) session.journal.redactor.add(secret);
-  const stack = [...outcomes, made];
-  const diffIds = [
-    ...base.config.rootfs.diff_ids,
-    ...stack.flatMap(({ layer }) => layer?.diffId ?? []),
-  ];
+  const diffIds = below.outcomes.flatMap(({ layer }) => layer?.diffId ?? []);
+  // As with every command: which versions of a compiler Debian has today makes no other environment.
   const environment = canonicalDigest([
     "lamella.source-environment",
     recipe,
-    { diffIds, interpreter: interpreter.executable, uv: version?.trim() ?? "" },
+    { compiler: step.key, diffIds, interpreter: interpreter.executable },
   ]);
-  let fetched: Promise<readonly Layer[]> | undefined;
-  const layers = async (): Promise<readonly Layer[]> => {
-    await fetchLayers(base, session);
-    return [...base.layers, ...(await fetchOwnLayers(stack, places))];
+  let prepared: Promise<PreparedSandbox> | undefined;
+  const sandbox = (): Promise<PreparedSandbox> =>
+    (prepared ??= prepareSandbox(ground, step, options, session));
+  const run = async (command: SandboxCommand, task: RunningTask): Promise<ProcessResult> =>
+    await runInside(await sandbox(), command, options.limits, session, task);
+  const uv: Workbench["uv"] = async (args, mounts, task) => {
+    const bound = { kind: "bind", source: await options.uv(), destination: uvPath } as const;
+    const folders = options.settings.findLinks.flatMap(({ url }) =>
+      url.startsWith("file:") ? [fileURLToPath(url)] : [],
+    );
+    const seen = new Set(mounts.map(({ destination }) => destination));
+    const links = folders.filter((folder) => !seen.has(folder)).map(readable);
+    const env = uvSettings(options.settings);
+    return await run({ args: [uvPath, ...args], env, mounts: [bound, ...links, ...mounts] }, task);
   };
-  const sandbox: Sandbox = {
-    variables: baseVariables(base.config.config?.Env ?? [], undefined),
-    layers: () => (fetched ??= layers()),
-    machine,
-    options,
-    limits,
-    session,
-  };
+  const workbench = { environment, interpreter: interpreter.executable, session, uv, run };
+  const { downloader, secrets } = options;
   return {
     environment,
     interpreter: interpreter.executable,
-    run: (args, folder) =>
+    run: (args, folder, paths) =>
       session.journal.task("execute", "uv, for packages without wheels", (task) =>
-        runUv(sandbox, args, folder, [], task),
+        uv(
+          args,
+          [{ kind: "output", path: folder, destination: folder }, ...paths.map(readable)],
+          task,
+        ),
       ),
-    build: (source) =>
-      builtWheel(source, {
-        environment,
-        interpreter: interpreter.executable,
-        downloader,
-        session,
-        uv: (args, folder, mounts, task) => runUv(sandbox, args, folder, mounts, task),
-      }),
+    build: (source) => builtWheel(sdistSource(source, downloader, session), workbench),
+    buildRequirement: (requirement, how) =>
+      builtRequirement(requirement, how, { downloader, secrets, workbench }),
   };
 }
 
-interface Sandbox {
-  readonly variables: Readonly<Record<string, string>>;
-  readonly layers: () => Promise<readonly Layer[]>;
-  readonly machine: MachineSettings;
-  readonly options: SourceBuilderOptions;
-  readonly limits: StepLimits;
-  readonly session: Session;
+function readable(path: string): StepMount {
+  return { kind: "bind", source: path, destination: path };
 }
 
-/** Runs uv in the sandbox; all that it changes but the folder is forgotten. What it writes is without secrets. */
-async function runUv(
-  { variables, layers, machine, options, limits, session }: Sandbox,
-  args: readonly string[],
-  folder: string,
-  more: readonly StepMount[],
+interface PreparedSandbox {
+  readonly layers: readonly Layer[];
+  readonly variables: Readonly<Record<string, string>>;
+  readonly machine: MachineSettings;
+}
+
+async function prepareSandbox(
+  { base, layers: { outcomes, places } }: SandboxGround,
+  step: ReturnType<typeof compilerStep>,
+  { limits, settings }: SandboxOptions,
+  session: Session,
+): Promise<PreparedSandbox> {
+  const executions = new Executions(base, { secrets: new Map(), upgrade: false, limits }, session);
+  const [made, machine] = await Promise.all([
+    executions.make(step, outcomes, places),
+    machineSettings(session.env, settings),
+    fetchLayers(base, session),
+  ]);
+  for (const secret of machine.secrets) session.journal.redactor.add(secret);
+  return {
+    layers: [...base.layers, ...(await fetchOwnLayers([...outcomes, made], places))],
+    variables: baseVariables(base.config.config?.Env ?? [], undefined),
+    machine,
+  };
+}
+
+/** Runs a command; all that it changes but its folders is forgotten. What it writes is without secrets. */
+async function runInside(
+  { layers, variables, machine }: PreparedSandbox,
+  { args, env, mounts }: SandboxCommand,
+  limits: StepLimits,
+  { store, signal, journal }: Session,
   task: RunningTask,
 ): Promise<ProcessResult> {
-  const { store, signal, journal } = session;
   const lines = { stdout: "", stderr: "" };
   const output = new StepOutput(journal.redactor, (stream, line) => {
     lines[stream] = `${lines[stream]}${line}\n`.slice(-longestOutput);
     task.output(stream, line);
   });
   const { caBundle } = machine;
-  const mounts: StepMount[] = [
-    { kind: "bind", source: options.uv, destination: uvPath },
-    { kind: "output", path: folder, destination: folder },
-    ...options.readable.map((path): StepMount => {
-      return { kind: "bind", source: path, destination: path };
-    }),
-    ...(caBundle === undefined
+  const certificates =
+    caBundle === undefined
       ? []
-      : [{ kind: "bind", source: caBundle, destination: caBundlePath } as const]),
-    ...more,
-  ];
-  const env = {
-    ...variables,
-    ...machine.variables,
-    ...uvSettings(options.settings),
-    ...(caBundle === undefined ? {} : { SSL_CERT_FILE: caBundlePath }),
-  };
+      : [{ kind: "bind", source: caBundle, destination: caBundlePath } as const];
+  // Only now: a build that places files alone never loads what executes.
+  const [{ executeStep }, { StepFailedError }] = await Promise.all([
+    import("../../execution/step.ts"),
+    import("../../execution/error.ts"),
+  ]);
   let code = 0;
   try {
     await executeStep({
-      layers: await layers(),
-      process: { args: [uvPath, ...args], env, user: "0", workdir: "/" },
-      mounts,
+      layers,
+      process: {
+        args,
+        env: {
+          ...variables,
+          ...machine.variables,
+          ...env,
+          ...(caBundle === undefined ? {} : { SSL_CERT_FILE: caBundlePath }),
+        },
+        user: "0",
+        workdir: "/",
+      },
+      mounts: [...mounts, ...certificates],
       store,
       limits,
       signal,
@@ -165,5 +191,5 @@ async function runUv(
   return { code, ...lines };
 }
 
-/** Of what uv writes, for its error, in characters. */
+/** Of what a command writes, for its error, in characters. */
 const longestOutput = 64 * 1024;

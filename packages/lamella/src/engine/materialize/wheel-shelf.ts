@@ -28,7 +28,7 @@ export class WheelShelf implements AsyncDisposable {
       indices.map((index) => {
         const [planned, wheel] = [packages.packages[index], packages.wheels[index]];
         if (!planned || !wheel) throw new RangeError(`No package ${index} in the plan.`);
-        const key = `${planned.digest} ${wheel.filename} ${planned.directUrl?.url ?? ""}`;
+        const key = `${planned.digest} ${wheel.filename} ${JSON.stringify(planned.directUrl ?? "")}`;
         const fetched = this.#fetched.get(key) ?? this.#fetch(planned, wheel, packages, platform);
         this.#fetched.set(key, fetched);
         return fetched;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Outline } from "../../base/outline.ts";
 import { formatReference } from "../../image/reference.ts";
+import { asksForPackages } from "../../python/resolve-options.ts";
 import type { Step } from "../plan.ts";
 import { type InstallPrefix, installPrefix } from "./install-prefix.ts";
 import { type PackageGround, type PlannedPackages, planPackages } from "./plan-packages.ts";
@@ -44,7 +45,7 @@ export async function packagesFor(
   const { request, base, calls: questions } = context;
   const calls = callsOf(files, context);
   const [firstCall] = calls.values();
-  if (firstCall === undefined || questions.every(({ requirements }) => requirements.length === 0)) {
+  if (firstCall === undefined || !questions.some(asksForPackages)) {
     return undefined;
   }
   const { outline, steps, python } = soFar;

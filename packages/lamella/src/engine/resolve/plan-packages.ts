@@ -8,16 +8,20 @@ import { type Group, packWheels } from "../../python/packing.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { OpenSourceBuilder } from "../../python/source-builder.ts";
 import { isForAnyPlatform } from "../../python/wheel-filename.ts";
+import { openSourceSandbox } from "../execute/source-sandbox.ts";
 import type { ImageRequest } from "../image-request.ts";
 import { recallStep } from "../materialize/remembered-step.ts";
-import type { DirectUrl, PlannedPackage, PlannedPython } from "../plan.ts";
+import type { PlannedPackage, PlannedPython } from "../plan.ts";
+import type { SecretValues } from "../secrets/find-secrets.ts";
 import type { Session } from "../session.ts";
 import { together } from "../together.ts";
 import { type ChosenCompiler, CompilerSearch } from "./choose-compiler.ts";
 import { chooseLock } from "./choose-lock.ts";
+import { directUrlRecord } from "./direct-url.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
 import { machineIndexes } from "./machine-indexes.ts";
 import type { FoundLayers } from "./prepared-plan.ts";
+import { findPythonSecrets, withIndexSecrets } from "./python-secrets.ts";
 import { compiledSteps, type PythonLayers } from "./python-steps.ts";
 
 /** This machine's architecture, as platforms name it. */
@@ -50,11 +54,13 @@ export async function planPackages(
   request: ImageRequest,
   base: PackageGround,
   prefix: InstallPrefix,
-  calls: readonly ResolveCall[],
+  named: readonly ResolveCall[],
   first: Lock | undefined,
   session: Session,
 ): Promise<PlannedPackages> {
   const { env, store, memo, signal, journal } = session;
+  const secrets = (): Promise<SecretValues> => findPythonSecrets(request, session);
+  const calls = await withIndexSecrets(named, secrets);
   const { target } = prefix;
   const indexes = await machineIndexes(session);
   const settings = withCallSettings(indexes, calls, env);
@@ -65,7 +71,7 @@ export async function planPackages(
   const title = `packages for Python ${target.python}${several ? ` on ${base.platform}` : ""}`;
   return journal.task("resolve", title, async (task) => {
     const compilers = new CompilerSearch(request, base.platform, prefix, session);
-    const sources = openSources(base, downloader, request, session);
+    const sources = openSources(base, downloader, secrets, request, session);
     const question = { base, prefix, calls, indexes, compilers, sources, first };
     const lock = await chooseLock(request, question, session);
     const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
@@ -114,25 +120,24 @@ async function isCompiled(layers: PythonLayers, { store }: Session): Promise<boo
 function openSources(
   { base, layers, platform, outline }: PackageGround,
   downloader: WheelDownloader,
-  { options: { stepLimits = {} } }: ImageRequest,
+  secrets: () => Promise<SecretValues>,
+  { options: { stepLimits: limits = {} } }: ImageRequest,
   session: Session,
 ): OpenSourceBuilder | undefined {
   const interpreter = outline.python;
   // uv of this machine is run in there.
   if (!layers || !interpreter || architecture(platform) !== machine) return undefined;
   const ground = { base, layers, interpreter };
-  return async (options) => {
-    // Only now: a build that places files alone never loads what executes.
-    const { openSourceSandbox } = await import("../execute/source-sandbox.ts");
-    return openSourceSandbox(ground, downloader, options, stepLimits, session);
-  };
+  return async (options) =>
+    openSourceSandbox(ground, { ...options, downloader, limits, secrets }, session);
 }
 
 function planPackage(
   locked: LockedPackage,
   size: number,
 ): PlannedPackage & { readonly call: number } {
-  const { name, version, call, wheel, directUrl } = locked;
+  const { name, version, call, wheel } = locked;
+  const directUrl = directUrlRecord(locked);
   return {
     name,
     version,
@@ -140,14 +145,6 @@ function planPackage(
     wheel: wheel.filename,
     digest: `sha256:${wheel.sha256}`,
     size,
-    ...(directUrl === undefined ? {} : { directUrl: directUrlRecord(directUrl, wheel) }),
-  };
-}
-
-/** PEP 610. A wheel of this machine is known by its hash and its name: where it lay is nobody's business. */
-function directUrlRecord(url: string, { filename, sha256 }: WheelFile): DirectUrl {
-  return {
-    url: url.startsWith("file:") ? `file:///${filename}` : url,
-    archive_info: { hashes: { sha256 } },
+    ...(directUrl && { directUrl }),
   };
 }

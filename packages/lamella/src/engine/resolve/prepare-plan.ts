@@ -5,7 +5,7 @@ import { definedEnvironment } from "../../image/environment.ts";
 import { formatReference } from "../../image/reference.ts";
 import { definedWorkdir } from "../../image/source-placement.ts";
 import type { Lock } from "../../python/lock.ts";
-import type { ResolveCall } from "../../python/resolve-options.ts";
+import { asksForPackages, type ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { PlannedConfig, Step } from "../plan.ts";
 import { type Session, scoped } from "../session.ts";
@@ -241,7 +241,7 @@ function finalPrefix(
   { base, calls }: PlanContext,
   python: LaidPackages | undefined,
 ): string | undefined {
-  if (calls.every(({ requirements }) => requirements.length === 0)) return undefined;
+  if (!calls.some(asksForPackages)) return undefined;
   return python?.prefix.target.prefix ?? base.outline.venv?.prefix ?? defaultPrefix;
 }
 

@@ -1,7 +1,12 @@
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { splitCredentials } from "../package-index/credentials.ts";
-import { formatRequirement, type Requirement } from "../requirements.ts";
+import {
+  formatRequirement,
+  formatSourceRequirement,
+  type Requirement,
+  type SourceRequirement,
+} from "../requirements.ts";
 import type { ResolveCall } from "../resolve-options.ts";
 
 /** What one call asked for, as it is kept in a lock to tell whether the lock still answers it. */
@@ -23,15 +28,22 @@ export function lockedCall(call: ResolveCall, options: { readonly directory: str
       ? path.relative(options.directory, fileURLToPath(url)).split(path.sep).join("/") || "."
       : splitCredentials(new URL(url)).url;
   const line = (requirement: Requirement): string =>
-    [
+    hashed(
       formatRequirement({
         ...requirement,
         ...(requirement.url !== undefined && { url: relative(requirement.url) }),
       }),
-      ...requirement.hashes.toSorted().map((hash) => `--hash=sha256:${hash}`),
-    ].join(" ");
+      requirement.hashes,
+    );
+  const sourceLine = (requirement: SourceRequirement): string =>
+    hashed(
+      formatSourceRequirement(requirement, (source) =>
+        relative(source.kind === "folder" ? pathToFileURL(source.path).href : source.url),
+      ),
+      requirement.hashes,
+    );
   return {
-    requirements: call.requirements.map(line).sort(),
+    requirements: [...call.requirements.map(line), ...(call.sources ?? []).map(sourceLine)].sort(),
     constraints: (call.constraints ?? []).map(line).sort(),
     settings: [
       ...(call.indexUrl === undefined ? [] : [`--index-url ${relative(call.indexUrl)}`]),
@@ -42,4 +54,8 @@ export function lockedCall(call: ResolveCall, options: { readonly directory: str
       ...(call.requireHashes ? ["--require-hashes"] : []),
     ],
   };
+}
+
+function hashed(text: string, hashes: readonly string[]): string {
+  return [text, ...hashes.toSorted().map((hash) => `--hash=sha256:${hash}`)].join(" ");
 }
