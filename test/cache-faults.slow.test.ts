@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { BuildResult } from "../packages/lamella/src/engine/result.ts";
 import {
@@ -20,6 +19,7 @@ import {
   type WatchedBuild,
   watchedBuild,
 } from "./cached-project.ts";
+import { type Answer, drop, first, reset, says, slow } from "./faulty-answers.ts";
 import { build, debianImage } from "./project.ts";
 import { withTraffic } from "./registry-traffic.ts";
 
@@ -54,49 +54,10 @@ function layerDigests(result: BuildResult): readonly string[] {
   return layersOf(result).map(({ digest: layer }) => layer);
 }
 
-type Answer = NonNullable<Interference["answer"]>;
-
 /** A cache behind a registry that does this to requests. */
 async function cacheBehind(answer: Answer): Promise<string> {
   const { host } = open.use(await startRegistryProxy(registry.host, { answer }));
   return `${host}/caches/app:main`;
-}
-
-/** Does something to the first requests only. */
-function first(count: number, answer: Answer): Answer {
-  let met = 0;
-  return async (request, response) => met++ < count && (await answer(request, response));
-}
-
-const reset: Answer = ({ socket }) => {
-  socket.resetAndDestroy();
-  return true;
-};
-
-function says(status: number, headers: Readonly<Record<string, string>> = {}): Answer {
-  return (_, response: ServerResponse) => {
-    response.writeHead(status, headers).end();
-    return true;
-  };
-}
-
-const slow: Answer = async () => {
-  await delay(300);
-  return false;
-};
-
-/** Takes part of what is uploaded, and then the connection is gone. */
-function drop(request: IncomingMessage): boolean {
-  if (request.method !== "PUT" && request.method !== "PATCH") return false;
-  if (request.url?.includes("/blobs/uploads/") !== true) return false;
-  let received = 0;
-  request.on("data", (chunk: Buffer) => {
-    received += chunk.length;
-    if (received > 500_000) request.socket.resetAndDestroy();
-  });
-  // What is small is whole before that, and never answered.
-  request.on("end", () => request.socket.destroy());
-  return true;
 }
 
 function methodIs(method: string, answer: Answer): Answer {

@@ -4,6 +4,10 @@ import { hostPrograms } from "../packages/lamella/src/execution/testdata/host-pr
 import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { file, type MadeEntry, makeLayer, symlink } from "../packages/lamella/testing/made-base.ts";
 import { pushMadeImage } from "../packages/lamella/testing/made-image.ts";
+import {
+  type Interference,
+  startRegistryProxy,
+} from "../packages/lamella/testing/registry-proxy.ts";
 import { startWheelIndex } from "../packages/lamella/testing/wheel-index.ts";
 import { writeWheel } from "../packages/lamella/testing/wheel-writer.ts";
 import { createProject, type Project } from "./project.ts";
@@ -46,14 +50,18 @@ function commandsOf(version: number): readonly string[] {
   ];
 }
 
-/**
- * The images are called `name`, in a registry on loopback, which gets a small base for them. With `executes` they have two
- * commands.
- */
+export interface FreshProjectsOptions {
+  /** Whether the images have two commands. */
+  readonly executes?: boolean;
+  /** What is done to requests for packages. */
+  readonly index?: Interference;
+}
+
+/** The images are called `name`, in a registry on loopback, which gets a small base for them. */
 export async function freshProjects(
   registry: string,
   name: string,
-  { executes = false }: { readonly executes?: boolean } = {},
+  { executes = false, index: interference = {} }: FreshProjectsOptions = {},
 ): Promise<FreshProjects> {
   await using making = new AsyncDisposableStack();
   const base = [...system, ...(executes ? await runnable() : [])];
@@ -61,7 +69,8 @@ export async function freshProjects(
   const { path: wheels } = making.use(await temporaryFolder("lamella-wheels-"));
   // Downloads take a while, so that they can be met under way.
   const index = making.use(await startWheelIndex(wheels, { pause: 15 }));
-  const indexUrl = `${index.origin}/simple/`;
+  const { origin } = making.use(await startRegistryProxy(index.host, interference));
+  const indexUrl = `${origin}/simple/`;
   await writeWheel(wheels, { name: "small", files: { "contested.py": "small = 1\n" } });
   let version = 0;
   const made = making.move();
