@@ -176,6 +176,17 @@ describe("a command that fails", () => {
     }
   });
 
+  test("because it takes more than the settings allow is ended, unless an option allows it", async () => {
+    await using project = await projectWith("limited", 'withCommands("sleep 3")');
+    const registries = { "docker.io": { mirror: registry.host } };
+    const steps = { timeout: "1s" };
+    await project.write("config.yaml", JSON.stringify({ lamella: { registries, steps } }));
+    const { code, stderr } = await tryBuild(project);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/still running/);
+    expect((await tryBuild(project, ["--step-timeout", "1m"])).code).toBe(0);
+  });
+
   test("does not undo those that did not: they are remembered", async () => {
     const first = "echo one > /one";
     await using project = await projectWith("resumed", `withCommands("${first}", "false")`);

@@ -1,9 +1,8 @@
 export type { Builder, BuildOptions, LockOptions, PlanOptions } from "./builders/builder.ts";
 export { build, check, lock, plan } from "./builders/index.ts";
-export { type Config, loadConfig } from "./config/config.ts";
+export { type Config, loadConfig, type StepLimits } from "./config/config.ts";
 export { Build } from "./engine/build.ts";
 export type { BuildEvent, Task, TaskKind, TaskOutcome } from "./engine/event.ts";
-export type { StepLimits } from "./engine/execute/executions.ts";
 export type { WrittenLock } from "./engine/lock-image.ts";
 export type { DefinitionSource } from "./engine/lock-owner.ts";
 export type * from "./engine/plan.ts";

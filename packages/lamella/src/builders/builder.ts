@@ -1,7 +1,6 @@
-import type { Config } from "../config/config.ts";
+import type { Config, StepLimits } from "../config/config.ts";
 import type { Build } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/event.ts";
-import type { StepLimits } from "../engine/execute/executions.ts";
 import type { WrittenLock } from "../engine/lock-image.ts";
 import type { DefinitionSource } from "../engine/lock-owner.ts";
 import type { BuildPlan } from "../engine/plan.ts";
@@ -34,7 +33,7 @@ export interface BuildOptions {
    * case, else the file `/etc/secrets/group_key`.
    */
   readonly secrets?: readonly SecretSource[];
-  /** What each Debian installation and each command may take; all that the machine has, for as long as it wants, if absent. */
+  /** What each Debian installation and each command may take, instead of the configuration's: else all that the machine has. */
   readonly stepLimits?: StepLimits;
   /** The image's definition: file (absolute) and export. A lock belongs to one, and that of another is left alone. */
   readonly definition?: DefinitionSource;

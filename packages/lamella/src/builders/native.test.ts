@@ -29,6 +29,7 @@ beforeAll(async () => {
     storeRoot: join(folder, "store"),
     python: {},
     cache: {},
+    steps: {},
     sources: new Map(),
     warnings: [],
   };

@@ -10,7 +10,7 @@ import { lockImage } from "../engine/lock-image.ts";
 import { resolveImage } from "../engine/resolve/resolve-image.ts";
 import { openSession, type Session } from "../engine/session.ts";
 import type { Builder, BuildOptions } from "./builder.ts";
-import { withCaches } from "./with-caches.ts";
+import { withOptions } from "./with-options.ts";
 
 /** Builds on this machine and with no daemon: wheels, files and settings become layers by themselves. */
 export const nativeBuilder: Builder = {
@@ -67,7 +67,7 @@ async function withSession<T>(
   const { env } = process;
   try {
     const loaded = options.config ?? (await loadConfig({ cwd: process.cwd(), env }));
-    const config = withCaches(loaded, options);
+    const config = withOptions(loaded, options);
     await using session = await openSession(config, env, journal, options.signal);
     return await work(session);
   } catch (error) {

@@ -7,8 +7,10 @@ import type {
   PythonIndexConfig,
   RegistryConfig,
   SettingSource,
+  StepLimits,
 } from "./config.ts";
 import { ConfigFileError } from "./error.ts";
+import { parseDuration, parseSize } from "./limits.ts";
 import { nearestName } from "./nearest.ts";
 
 /** What a configuration file sets. */
@@ -18,6 +20,7 @@ export interface ConfigFile {
   readonly defaultRegistry?: string;
   readonly python: PythonIndexConfig;
   readonly cache: CacheConfig;
+  readonly steps: StepLimits;
   readonly sources: ReadonlyMap<string, SettingSource>;
   readonly warnings: readonly ConfigWarning[];
 }
@@ -63,11 +66,32 @@ const cacheShape = {
   from: z.optional(z.array(text)),
 };
 
+/** A number with its unit, as options have it. `rule` is what is said of others, as the end of a sentence. */
+function limit(parse: (text: string) => number, rule: string): z.ZodMiniType<number> {
+  return z.pipe(
+    z.unknown(),
+    z.transform((value, context) => {
+      try {
+        return parse(String(value));
+      } catch {
+        context.issues.push({ code: "custom", message: rule, input: value });
+        return z.NEVER;
+      }
+    }),
+  );
+}
+
+const stepsShape = {
+  timeout: z.optional(limit(parseDuration, "takes a number with s, m or h, for example 30m")),
+  memory: z.optional(limit(parseSize, "takes a number with a unit, for example 4GB")),
+};
+
 const lamellaShape = {
   registries: z.optional(z.nullable(z.record(host, z.nullable(z.strictObject(registryShape))))),
   store: z.optional(text),
   python: z.optional(z.nullable(z.strictObject(pythonShape))),
   cache: z.optional(z.nullable(z.strictObject(cacheShape))),
+  steps: z.optional(z.nullable(z.strictObject(stepsShape))),
 };
 
 /** Ours whole, and the one key of Flyte's that is ours too; all else in the file is not looked at. */
@@ -118,6 +142,8 @@ export function parseConfigFile(source: string, place: ConfigFilePlace): ConfigF
     note(`python/${key}`, ["lamella", "python", key]);
   for (const key of Object.keys(section.cache ?? {}))
     note(`cache/${key}`, ["lamella", "cache", key]);
+  for (const key of Object.keys(section.steps ?? {}))
+    note(`steps/${key}`, ["lamella", "steps", key]);
   const defaultRegistry = parsed.data?.image?.registry ?? undefined;
   if (defaultRegistry !== undefined) note("defaultRegistry", ["image", "registry"]);
   if (section.store !== undefined) note("storeRoot", ["lamella", "store"]);
@@ -132,6 +158,7 @@ export function parseConfigFile(source: string, place: ConfigFilePlace): ConfigF
       }),
     }) as PythonIndexConfig,
     cache: defined(section.cache ?? {}) as CacheConfig,
+    steps: defined(section.steps ?? {}) as StepLimits,
     sources,
     warnings,
   };
@@ -224,8 +251,12 @@ function removeUnknownKeys(data: unknown, yaml: YamlFile): ConfigWarning[] {
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 1) return Object.keys(lamellaShape);
   const [, section] = path;
-  if (section === "python") return Object.keys(pythonShape);
-  return Object.keys(section === "cache" ? cacheShape : registryShape);
+  const shapes: Readonly<Record<PropertyKey, object>> = {
+    python: pythonShape,
+    cache: cacheShape,
+    steps: stepsShape,
+  };
+  return Object.keys(shapes[section ?? ""] ?? registryShape);
 }
 
 /** What is wrong, as the end of a sentence that begins with the value's name. */

@@ -24,6 +24,7 @@ describe("loadConfig", () => {
       registries: {},
       python: {},
       cache: {},
+      steps: {},
       sources: new Map(),
       warnings: [],
     });
@@ -43,6 +44,7 @@ describe("loadConfig", () => {
         "  python:",
         "    findLinks: [wheels, https://wheels.example/list]",
         "    noIndex: true",
+        "  steps: { timeout: 30m, memory: 4GB }",
         "image:",
         "  registry: ghcr.io/acme",
         "  builder: local",
@@ -59,14 +61,16 @@ describe("loadConfig", () => {
       findLinks: [join(cwd, "wheels"), "https://wheels.example/list"],
       noIndex: true,
     });
+    expect(config.steps).toEqual({ timeout: 1_800_000, memory: 4_000_000_000 });
     expect(config.warnings).toEqual([]);
+    expect(config.sources.get("steps/memory")).toMatchObject({ line: 12 });
     expect(config.sources.get("registries/docker.io/mirror")).toEqual({
       kind: "file",
       file: join(cwd, "config.yaml"),
       line: 4,
       column: 26,
     });
-    expect(config.sources.get("defaultRegistry")).toMatchObject({ line: 13 });
+    expect(config.sources.get("defaultRegistry")).toMatchObject({ line: 14 });
   });
 
   test("the environment wins, and is named as the source; an empty variable is none", async () => {
@@ -103,6 +107,7 @@ describe("loadConfig", () => {
         "  registries:",
         "    docker.io: { miror: localhost:5000, plainHttp: true }",
         "  python: { zzz: 1 }",
+        "  steps: { timeuot: 1m }",
         "  regitsries:",
         "    docker.io: {}",
         "unknownToUs: { mirror: 1 }",
@@ -113,7 +118,8 @@ describe("loadConfig", () => {
       "2:3 unknown setting 'lamella.registry'",
       "4:18 unknown setting 'lamella.registries.docker.io.miror'; did you mean 'mirror'?",
       "5:13 unknown setting 'lamella.python.zzz'",
-      "6:3 unknown setting 'lamella.regitsries'; did you mean 'registries'?",
+      "6:12 unknown setting 'lamella.steps.timeuot'; did you mean 'timeout'?",
+      "7:3 unknown setting 'lamella.regitsries'; did you mean 'registries'?",
     ]);
     expect(config.registries).toEqual({ "docker.io": { plainHttp: true } });
   });
@@ -130,6 +136,14 @@ describe("loadConfig", () => {
     ["lamella: { registries: { a: { mirror: 'http://b/' } } }", 1, 39, "is no 'host'"],
     ["lamella: { registries: { 'a b': {} } }", 1, undefined, "is no 'host'"],
     ["lamella: { store: '' }", 1, 19, "must not be empty"],
+    [
+      "lamella: { steps: { timeout: 30 } }",
+      1,
+      30,
+      "'lamella.steps.timeout' takes a number with s, m or h, for example 30m",
+    ],
+    ["lamella: { steps: { timeout: 30x } }", 1, 30, "for example 30m"],
+    ["lamella: { steps: { memory: 4 GB } }", 1, 29, "for example 4GB"],
     ["image: { registry: 7 }", 1, 20, "'image.registry' must be text"],
     ["- a list", 1, 1, "the file must be a mapping"],
     ["lamella:\n  a: b\n c: d", 3, undefined, "not valid YAML"],

@@ -31,6 +31,14 @@ export interface CacheConfig {
   readonly from?: readonly string[];
 }
 
+/** What a command of a build may take, with its children. All that the machine has where absent. */
+export interface StepLimits {
+  /** Milliseconds. */
+  readonly timeout?: number;
+  /** Bytes. */
+  readonly memory?: number;
+}
+
 /** Who set a value. */
 export type SettingSource =
   | { readonly kind: "environment"; readonly variable: string }
@@ -61,6 +69,7 @@ export interface Config {
   readonly defaultRegistry?: string;
   readonly python: PythonIndexConfig;
   readonly cache: CacheConfig;
+  readonly steps: StepLimits;
   /** Who set each value, by the path of its names, for example `registries/docker.io/mirror` or `storeRoot`. */
   readonly sources: ReadonlyMap<string, SettingSource>;
   readonly warnings: readonly ConfigWarning[];
@@ -87,6 +96,7 @@ const defaultFileName = "config.yaml";
  *   store: ~/lamella
  *   python: { indexUrl: "https://packages.example/simple" }
  *   cache: { to: "ghcr.io/acme/trainer:cache", from: ["ghcr.io/acme/trainer:cache"] }
+ *   steps: { timeout: 30m, memory: 4GB }
  * image:
  *   registry: ghcr.io/acme
  * ```
@@ -126,6 +136,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...(defaultRegistry !== undefined && { defaultRegistry }),
     python: fromFile?.python ?? {},
     cache: fromFile?.cache ?? {},
+    steps: fromFile?.steps ?? {},
     sources,
     warnings: fromFile?.warnings ?? [],
   };

@@ -138,14 +138,18 @@ async function build(request: ImageRequest, target: Target, session: Session): P
     checkCacheDestination(session),
   ]);
   for (const { plan } of prepared) journal.write({ kind: "planned", plan });
-  const { upgrade = false, stepLimits: limits = {} } = request.options;
+  const { upgrade = false } = request.options;
   await using shelf = new WheelShelf(session);
   const delivery = new Delivery(target, session);
   const workshop: Workshop = { target, pool, shelf, begun: new Map(), delivery, session };
   const platforms = await together(
     session,
     prepared.map(async (one) => {
-      const executions = new Executions(one.base, { secrets, upgrade, limits }, session);
+      const executions = new Executions(
+        one.base,
+        { secrets, upgrade, limits: session.config.steps },
+        session,
+      );
       return await materialize(one, workshop, executions);
     }),
   );

@@ -7,7 +7,6 @@ import { isTag, parseReference, type Reference } from "../image/reference.ts";
 import { imageUri, withDefaultRegistry } from "../image/uri.ts";
 import { validateDefinition } from "../image/validation.ts";
 import { InvalidTagError } from "./error.ts";
-import type { StepLimits } from "./execute/executions.ts";
 import { type DefinitionSource, isLockOfAnother } from "./lock-owner.ts";
 import { type LockDocument, parseLockDocument } from "./resolve/lock-document.ts";
 import type { SecretSource } from "./secrets/find-secrets.ts";
@@ -24,7 +23,6 @@ export interface RequestOptions {
   readonly output?: { readonly kind: "layout"; readonly path: string };
   readonly definition?: DefinitionSource;
   readonly secrets?: readonly SecretSource[];
-  readonly stepLimits?: StepLimits;
 }
 
 /** An image that is asked for, with its files hashed and its lock read. */

@@ -1,7 +1,7 @@
 import { buildCommand, type Command } from "@stricli/core";
+import { parseDuration, parseSize } from "../../config/limits.ts";
 import type { CliContext } from "../context.ts";
 import { progressModes } from "../progress/choose-renderer.ts";
-import { parseDuration, parseSize } from "./limits.ts";
 import { parseOutput } from "./output-option.ts";
 import { commonFlags, definitionPositional, planningFlags, teach } from "./parameters.ts";
 import { parseSecret } from "./secret-option.ts";

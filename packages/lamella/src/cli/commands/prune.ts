@@ -1,6 +1,6 @@
 import { buildCommand, type Command } from "@stricli/core";
+import { parseDuration, parseSize } from "../../config/limits.ts";
 import type { CliContext } from "../context.ts";
-import { parseDuration, parseSize } from "./limits.ts";
 import { commonFlags, teach } from "./parameters.ts";
 
 export const prune: Command<CliContext> = buildCommand({

@@ -1,5 +1,5 @@
 import type { PlanOptions } from "../../builders/builder.ts";
-import { withCaches } from "../../builders/with-caches.ts";
+import { withOptions } from "../../builders/with-options.ts";
 import type { Config } from "../../config/config.ts";
 import type { BuildEvent } from "../../engine/event.ts";
 import { openTarget } from "../../engine/export/open-target.ts";
@@ -29,7 +29,7 @@ export async function planImage(
   env: NodeJS.ProcessEnv,
 ): Promise<readonly PlanRecord[]> {
   const journal = new Journal(emit);
-  const settings = withCaches(config, options);
+  const settings = withOptions(config, options);
   await using session = await openSession(settings, env, journal, options.signal);
   const request = await requestImage(image.definition, options, session);
   const plans = (await resolveImage(request, session)).map(({ plan }) => plan);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Base } from "../../base/base.ts";
+import type { StepLimits } from "../../config/config.ts";
 import type { StepMount } from "../../execution/step-mount.ts";
 import type { Layer } from "../../oci/descriptor.ts";
 import { fetchLayers } from "../fetch-layers.ts";
@@ -19,14 +20,6 @@ import { together } from "../together.ts";
 import { caBundlePath, type MachineSettings, machineSettings } from "./machine-settings.ts";
 import { stepFailure } from "./step-failure.ts";
 import { StepOutput } from "./step-output.ts";
-
-/** What a command may take, with its children. */
-export interface StepLimits {
-  /** Milliseconds. */
-  readonly timeout?: number;
-  /** Bytes of memory. */
-  readonly memory?: number;
-}
 
 export interface ExecutionOptions {
   readonly secrets: SecretValues;

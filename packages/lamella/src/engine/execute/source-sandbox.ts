@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Base } from "../../base/base.ts";
 import type { Interpreter } from "../../base/outline.ts";
+import type { StepLimits } from "../../config/config.ts";
 import type { StepMount } from "../../execution/step-mount.ts";
 import { canonicalDigest } from "../../files/canonical.ts";
 import type { Layer } from "../../oci/descriptor.ts";
@@ -18,7 +19,7 @@ import type { Session } from "../session.ts";
 import { builtRequirement } from "./built-requirement.ts";
 import { builtWheel, type Workbench } from "./built-wheel.ts";
 import { compilerStep } from "./compiler-step.ts";
-import { Executions, type StepLimits } from "./executions.ts";
+import { Executions } from "./executions.ts";
 import { caBundlePath, type MachineSettings, machineSettings } from "./machine-settings.ts";
 import { StepOutput } from "./step-output.ts";
 import { sdistSource } from "./wheel-source.ts";

@@ -71,7 +71,7 @@ export async function planPackages(
   const title = `packages for Python ${target.python}${several ? ` on ${base.platform}` : ""}`;
   return journal.task("resolve", title, async (task) => {
     const compilers = new CompilerSearch(request, base.platform, prefix, session);
-    const sources = openSources(base, downloader, secrets, request, session);
+    const sources = openSources(base, downloader, secrets, session);
     const question = { base, prefix, calls, indexes, compilers, sources, first };
     const lock = await chooseLock(request, question, session);
     const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
@@ -121,15 +121,16 @@ function openSources(
   { base, layers, platform, outline }: PackageGround,
   downloader: WheelDownloader,
   secrets: () => Promise<SecretValues>,
-  { options: { stepLimits: limits = {} } }: ImageRequest,
   session: Session,
 ): OpenSourceBuilder | undefined {
   const interpreter = outline.python;
   // uv of this machine is run in there.
   if (!layers || !interpreter || architecture(platform) !== machine) return undefined;
   const ground = { base, layers, interpreter };
-  return async (options) =>
-    openSourceSandbox(ground, { ...options, downloader, limits, secrets }, session);
+  return async (options) => {
+    const { steps: limits } = session.config;
+    return openSourceSandbox(ground, { ...options, downloader, limits, secrets }, session);
+  };
 }
 
 function planPackage(

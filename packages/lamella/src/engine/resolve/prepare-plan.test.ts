@@ -42,6 +42,7 @@ beforeEach(async () => {
     storeRoot: join(folder, "store"),
     python: { findLinks: [join(folder, "wheels")], noIndex: true },
     cache: {},
+    steps: {},
     sources: new Map(),
     warnings: [],
   };
