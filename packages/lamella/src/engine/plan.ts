@@ -198,6 +198,8 @@ export interface PlannedConfig {
   readonly env: Readonly<Record<string, string>>;
   readonly workdir?: string;
   readonly user?: string;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
   readonly shell?: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
 }

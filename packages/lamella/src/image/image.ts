@@ -9,11 +9,14 @@ import { computeIdentifier } from "./identifier.ts";
 import { layerTitle, withAbsolutePaths } from "./layer.ts";
 import { type AptPackagesOptions, aptPackagesLayer } from "./layers/apt-packages.ts";
 import { type CommandsOptions, commandsLayer } from "./layers/commands.ts";
+import { type EntrypointOptions, entrypointLayer } from "./layers/entrypoint.ts";
 import { envLayer } from "./layers/env.ts";
+import { labelsLayer } from "./layers/labels.ts";
 import { type PipPackagesOptions, pipPackagesLayer } from "./layers/pip-packages.ts";
 import { type RequirementsOptions, requirementsLayer } from "./layers/requirements.ts";
 import { sourceFileLayer } from "./layers/source-file.ts";
 import { type SourceFolderOptions, sourceFolderLayer } from "./layers/source-folder.ts";
+import { userLayer } from "./layers/user.ts";
 import { workdirLayer } from "./layers/workdir.ts";
 import { readFittingLock } from "./lock-file.ts";
 import {
@@ -347,6 +350,52 @@ export class Image {
    */
   withWorkdir(path: string): Image {
     return this.#with(workdirLayer(path));
+  }
+
+  /**
+   * Sets the program that runs in the image, and its first arguments; what is given to a run comes after them. The base's
+   * own entrypoint and command are gone then.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withEntrypoint("python", "-m", "acme.serve");
+   * image.withEntrypoint(["python", "-m", "acme.serve"], { command: ["--port", "8080"] });
+   * ```
+   */
+  withEntrypoint(entrypoint: readonly string[], options?: EntrypointOptions): Image;
+  withEntrypoint(...entrypoint: readonly string[]): Image;
+  withEntrypoint(...args: readonly unknown[]): Image {
+    return this.#with(entrypointLayer(args));
+  }
+
+  /**
+   * Sets who runs in the image: a user of the base, by name or number, and a group if need be. Commands of the build run as
+   * root all the same, and what is copied keeps its owner.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withUser("nobody");
+   * image.withUser("1000:1000");
+   * ```
+   */
+  withUser(user: string): Image {
+    return this.#with(userLayer(user));
+  }
+
+  /**
+   * Adds labels to the image's config, in place of those of the same name. With no label, the image as it is.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withLabels({ "org.opencontainers.image.source": "https://git.acme.com/trainer" });
+   * ```
+   */
+  withLabels(labels: Readonly<Record<string, string>>): Image {
+    const layer = labelsLayer(labels);
+    return Object.keys(layer.labels).length === 0 ? this : this.#with(layer);
   }
 
   /**

@@ -5,7 +5,9 @@ import { show } from "./argument.ts";
 import { DefinitionError, type Problem } from "./error.ts";
 import { type AptPackagesLayer, encodeAptPackages } from "./layers/apt-packages.ts";
 import { type CommandsLayer, encodeCommands } from "./layers/commands.ts";
+import { type EntrypointLayer, encodeEntrypoint } from "./layers/entrypoint.ts";
 import { type EnvLayer, encodeEnv } from "./layers/env.ts";
+import { encodeLabels, type LabelsLayer } from "./layers/labels.ts";
 import type { LayerContext } from "./layers/layer-context.ts";
 import {
   encodePipPackages,
@@ -27,6 +29,7 @@ import {
   type SourceFolderLayer,
   sourceFolderProblems,
 } from "./layers/source-folder.ts";
+import { encodeUser, type UserLayer } from "./layers/user.ts";
 import { encodeWorkdir, type WorkdirLayer } from "./layers/workdir.ts";
 import { absoluteRequirement } from "./local-requirement.ts";
 
@@ -43,7 +46,11 @@ export type LayerDefinition =
   | SourceFolderLayer
   | SourceFileLayer
   | EnvLayer
-  | WorkdirLayer;
+  | WorkdirLayer
+  | RuntimeLayer;
+
+/** What only says how the image is run: it is no layer in the image, and nothing lies above or below it. */
+export type RuntimeLayer = EntrypointLayer | LabelsLayer | UserLayer;
 
 /** What of a layer decides what is in the image, the content of its files included. */
 export function* encodeLayer(
@@ -67,6 +74,12 @@ export function* encodeLayer(
       return [layer.kind, encodeEnv(layer)];
     case "workdir":
       return [layer.kind, encodeWorkdir(layer)];
+    case "entrypoint":
+      return [layer.kind, encodeEntrypoint(layer)];
+    case "labels":
+      return [layer.kind, encodeLabels(layer)];
+    case "user":
+      return [layer.kind, encodeUser(layer)];
     default:
       throw unknownKind(layer);
   }
@@ -90,6 +103,9 @@ export function* layerProblems(
     case "commands":
     case "env":
     case "workdir":
+    case "entrypoint":
+    case "labels":
+    case "user":
       return [];
     default:
       throw unknownKind(layer);
@@ -115,6 +131,12 @@ export function layerTitle(layer: LayerDefinition): string {
       return title("withEnvVars", Object.keys(layer.variables));
     case "workdir":
       return title("withWorkdir", [layer.path]);
+    case "entrypoint":
+      return title("withEntrypoint", layer.entrypoint);
+    case "labels":
+      return title("withLabels", Object.keys(layer.labels));
+    case "user":
+      return title("withUser", [layer.user]);
     default:
       throw unknownKind(layer);
   }
@@ -136,6 +158,9 @@ export function withAbsolutePaths(layer: LayerDefinition, root: string): LayerDe
     case "commands":
     case "env":
     case "workdir":
+    case "entrypoint":
+    case "labels":
+    case "user":
       return layer;
     default:
       throw unknownKind(layer);

@@ -3,6 +3,7 @@ import type { Outline } from "../../base/outline.ts";
 import { LamellaError } from "../../error.ts";
 import { definedEnvironment } from "../../image/environment.ts";
 import { formatReference } from "../../image/reference.ts";
+import { runtimeSettings } from "../../image/runtime-settings.ts";
 import { definedWorkdir } from "../../image/source-placement.ts";
 import type { Lock } from "../../python/lock.ts";
 import { asksForPackages, type ResolveCall } from "../../python/resolve-options.ts";
@@ -260,8 +261,7 @@ function plannedConfig(context: PlanContext, python: LaidPackages | undefined): 
   return {
     env,
     ...(workdir === undefined ? {} : { workdir }),
-    ...(definition.user ? { user: definition.user.name } : {}),
-    labels: {},
+    ...runtimeSettings(definition),
   };
 }
 

@@ -20,14 +20,14 @@ export interface Stage {
 
 /**
  * A definition's layers by what can be planned at once: a stage ends with layers that execute, since files above those have
- * to be planned against what they left. Variables are in no stage: they place nothing. There is always a first stage.
+ * to be planned against what they left. What only gets into the config is in no stage. There is always a first stage.
  */
 export function definitionStages({ layers }: ImageDefinition): readonly Stage[] {
   const stages: { files: IndexedLayer[]; executing: IndexedLayer<ExecutingLayer>[] }[] = [
     { files: [], executing: [] },
   ];
   for (const [index, layer] of layers.entries()) {
-    if (layer.kind === "env") continue;
+    if (placesNothing(layer)) continue;
     let stage = stages.at(-1);
     if (layer.kind === "apt-packages" || layer.kind === "commands") {
       stage?.executing.push({ index, layer });
@@ -37,4 +37,8 @@ export function definitionStages({ layers }: ImageDefinition): readonly Stage[] 
     stage.files.push({ index, layer });
   }
   return stages;
+}
+
+function placesNothing({ kind }: LayerDefinition): boolean {
+  return kind === "env" || kind === "entrypoint" || kind === "labels" || kind === "user";
 }
