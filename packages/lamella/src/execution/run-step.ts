@@ -78,7 +78,7 @@ async function runToEnd(
     lastLines: last,
     outOfMemoryKills: await container.outOfMemoryKills(),
     memory: limits.memory,
-    folder: rootfs.upper,
+    folder: store.root,
   });
 }
 

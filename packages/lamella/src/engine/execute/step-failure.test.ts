@@ -42,4 +42,6 @@ test("a command's failure has the command, its code, and its last lines", () => 
     "message",
     ["The command failed with exit code 2: make  all", ...lines.slice(10)].join("\n"),
   );
+  expect(error).toHaveProperty("hint", expect.stringMatching(/^Its last lines are above\./));
+  expect(failure(step, 2, [])).toHaveProperty("hint", expect.stringMatching(/^It wrote nothing\./));
 });

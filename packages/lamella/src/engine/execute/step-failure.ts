@@ -41,7 +41,7 @@ export function stepFailure(
     }
   }
   const shown = purpose === "apt" ? title : (command.at(-1) ?? title);
-  return new CommandFailedError(shown, exitCode, lines.slice(-shownLines), hintOf(exitCode));
+  return new CommandFailedError(shown, exitCode, lines.slice(-shownLines), hintOf(exitCode, lines));
 }
 
 function missingPackages(lines: readonly string[]): string[] {
@@ -55,8 +55,9 @@ function missingPackages(lines: readonly string[]): string[] {
   return [...new Set(names)];
 }
 
-function hintOf(exitCode: number): string {
+function hintOf(exitCode: number, lines: readonly string[]): string {
   if (exitCode === 127) return "The shell did not find a program: install it in a layer below.";
   if (exitCode === 137) return "It was killed: most likely it needed more memory than there is.";
-  return "Its last lines are above. Each command runs by itself, as root, in the workdir at that point.";
+  const above = lines.length > 0 ? "Its last lines are above." : "It wrote nothing.";
+  return `${above} Each command runs by itself, as root, in the workdir at that point.`;
 }
