@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { startRegistryProxy } from "../packages/lamella/testing/registry-proxy.ts";
+import { mountSmallDisk } from "../packages/lamella/testing/small-disk.ts";
 import {
   type Answer,
   breakOff,
@@ -138,4 +139,79 @@ describe("a build with commands ends with one error, and the next goes on from t
     const done = executed(events).filter(({ outcome }) => outcome === "done");
     expect(executed(next.events)).toHaveLength(2 - done.length);
   });
+});
+
+/** The one error that a build ends with. */
+async function failure(
+  place: Pick<Project, "folder" | "store">,
+  options: readonly string[] = [],
+): Promise<{ readonly message: string; readonly hint?: string }> {
+  const { code, events } = await tryBuild(place, options);
+  expect(code).toBe(1);
+  const [failed, ...more] = events.filter((event) => event.kind === "failed");
+  expect(more).toEqual([]);
+  if (!failed) throw new Error("The build has not said why it failed.");
+  return failed;
+}
+
+describe("a command", () => {
+  // What it starts is in a session of its own, and has lost its parent.
+  const daemon = "setsid sh -c '(sleep 1014 &)' > /dev/null 2>&1";
+
+  test.each([
+    [
+      "takes too long",
+      `${daemon}; sleep 1014`,
+      ["--step-timeout", "1s"],
+      /still running after 1 s/,
+    ],
+    [
+      "takes too much memory",
+      `${daemon}; dd if=/dev/zero of=/dev/null bs=200M count=1`,
+      ["--step-memory", "50MiB"],
+      /ran out of memory of the 50 MiB/,
+    ],
+    ["fails", `${daemon}; exit 3`, [], /exit code 3/],
+  ] as const)("that %s leaves nothing, and the next build goes on from there", async (...args) => {
+    const [, command, options, error] = args;
+    await using place = await disturbed({});
+    const { project, tags } = place;
+    await project.write("commands.json", JSON.stringify(["echo x > /x", command]));
+
+    const failed = await failure(project, options);
+
+    expect(failed.message).toMatch(error);
+    expect(await leftoversOf(project.store)).toEqual([]);
+    await project.write("commands.json", JSON.stringify(["echo x > /x", "echo y > /y"]));
+    const { code, events, stderr } = await tryBuild(project);
+    expect(code, stderr).toBe(0);
+    expect(executed(events).map(({ name }) => name)).toEqual(["echo y > /y"]);
+    expect(await tags.missing()).toEqual([]);
+  });
+
+  // For the base, for what it unpacks to, for what the command writes, and for its layer.
+  test.each([2, 5, 8, 25, 60])(
+    "for which %i MiB of disk are not enough leaves nothing, and the next build goes on from there",
+    async (size) => {
+      await using place = await disturbed({});
+      const { folder } = place.project;
+      await using disk = await mountSmallDisk(`${size}m`);
+      const store = `${disk.path}/store`;
+      const large = "dd if=/dev/urandom of=/large bs=1M count=35";
+      await place.project.write("commands.json", JSON.stringify(["echo x > /x", large]));
+
+      const { message, hint } = await failure({ folder, store });
+
+      expect(message).toMatch(/no space (was )?left/i);
+      expect(message).toContain(disk.path);
+      expect(hint).toContain("LAMELLA_HOME");
+      expect(await leftoversOf(store)).toEqual([]);
+      await disk.remount("size=200m");
+      const { code, events, stderr } = await tryBuild({ folder, store });
+      expect(code, stderr).toBe(0);
+      expect(executed(events).map(({ name }) => name)).toContain(large);
+      expect(await place.tags.missing()).toEqual([]);
+      expect(await leftoversOf(store)).toEqual([]);
+    },
+  );
 });

@@ -33,9 +33,9 @@ const system = [
   file("lib64/libc.so.6", "GNU C Library (Debian GLIBC) stable release version 2.36."),
 ];
 
-/** Programs that {@link commandsOf} names, and a file for them to remove. */
+/** A few programs, and a file to remove. */
 async function runnable(): Promise<MadeEntry[]> {
-  const programs = await hostPrograms(["mkdir", "rm", "setsid", "sh", "sleep"]);
+  const programs = await hostPrograms(["dd", "mkdir", "rm", "setsid", "sh", "sleep"]);
   return [
     ...programs.map(({ path, mode = 0o755, bytes = "" }) => file(path, bytes, { mode })),
     file("etc/removed/file", "x"),
@@ -51,7 +51,7 @@ function commandsOf(version: number): readonly string[] {
 }
 
 export interface FreshProjectsOptions {
-  /** Whether the images have two commands. */
+  /** Whether programs can run, and the images have two commands; a project has them in `commands.json`. */
   readonly executes?: boolean;
   /** What is done to requests for packages. */
   readonly index?: Interference;
