@@ -24,5 +24,6 @@ export type {
   LocalPath,
 } from "./image/image.ts";
 export { Image } from "./image/image.ts";
+export type { ImageJson } from "./image/image-json.ts";
 export type { Platform } from "./image/platform.ts";
 export type { Secret, SecretMounts } from "./image/secret.ts";

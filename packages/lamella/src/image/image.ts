@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { requireBoolean, requireOptions, requirePath, requireText, show } from "./argument.ts";
 import { baseReference, debianBase, plainPython, requireFlytePython } from "./base.ts";
 import { deepFreeze } from "./deep-freeze.ts";
@@ -6,6 +7,7 @@ import type { ImageDefinition, LayerDefinition } from "./definition.ts";
 import { definitionRoot, loadedDefinitionRoot } from "./definition-root.ts";
 import { DefinitionError } from "./error.ts";
 import { computeIdentifier } from "./identifier.ts";
+import { type ImageJson, imageFromJson, imageToJson } from "./image-json.ts";
 import { layerTitle, withAbsolutePaths } from "./layer.ts";
 import { type AptPackagesOptions, aptPackagesLayer } from "./layers/apt-packages.ts";
 import { type CommandsOptions, commandsLayer } from "./layers/commands.ts";
@@ -430,6 +432,47 @@ export class Image {
         pythonVersion,
       }),
     });
+  }
+
+  /**
+   * The image as data for `JSON.stringify`; {@link Image.fromJSON} gives the same image back. Paths of files stay as they
+   * were given, with the folder that they are relative to; files themselves are not in it.
+   *
+   * @example
+   * ```ts
+   * const text = JSON.stringify(image);
+   * Image.fromJSON(JSON.parse(text)).equals(image); // true
+   * ```
+   */
+  toJSON(): ImageJson {
+    return imageToJson(this.definition);
+  }
+
+  /**
+   * The image that {@link Image.toJSON} gave the data of. `lamella/image.schema.json` is the JSON Schema of it.
+   *
+   * @param data parsed JSON; everything in it is checked
+   * @throws {@link DefinitionError}: also for data of a newer Lamella
+   * @example
+   * ```ts
+   * const image = Image.fromJSON(JSON.parse(text));
+   * ```
+   */
+  static fromJSON(data: unknown): Image {
+    return Image.#of(imageFromJson(data));
+  }
+
+  /**
+   * Whether another image says the same, in the same order, about files at the same places. Two that differ can still be
+   * one image: {@link Image.identifier} tells by what is in them.
+   *
+   * @example
+   * ```ts
+   * image.clone().equals(image); // true
+   * ```
+   */
+  equals(other: Image): boolean {
+    return isDeepStrictEqual(this.definition, other.definition);
   }
 
   /** Where the image goes, if the definition says it. */

@@ -1,0 +1,188 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import * as fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { mutations, type Schema, schemaValues } from "../../testing/schema-values.ts";
+import { DefinitionError } from "./error.ts";
+import { Image } from "./image.ts";
+import type { ImageJson } from "./image-json.ts";
+import type { LayerDefinition } from "./layer.ts";
+
+const schema = JSON.parse(
+  readFileSync(new URL("../../image.schema.json", import.meta.url), "utf8"),
+) as Schema;
+const isValid = new Ajv2020({ strict: false }).compile(schema);
+
+const root = mkdtempSync(join(tmpdir(), "lamella-json-"));
+for (const name of ["src", "lib"]) mkdirSync(join(root, name));
+for (const name of ["src/a.py", "src/b.py", "lib/c.py"]) writeFileSync(join(root, name), name);
+for (const name of ["requirements.txt", "other.txt"]) writeFileSync(join(root, name), `# ${name}`);
+writeFileSync(join(root, ".dockerignore"), "src/b.py\n");
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** Images in JSON as the schema has them, with files that are there. Some combine what cannot be combined. */
+const jsons = schemaValues(schema).map((value) => ({ ...(value as ImageJson), root }));
+
+/** The image, or nothing where its parts are good and do not go together: two secrets at one place, for example. */
+function imageOf(json: unknown): Image | undefined {
+  try {
+    return Image.fromJSON(json);
+  } catch (error) {
+    expect(error).toBeInstanceOf(DefinitionError);
+    return undefined;
+  }
+}
+
+describe("an image in JSON", () => {
+  test("comes back as it went, and is what the schema says", () => {
+    const check = fc.property(jsons, (json) => {
+      const image = imageOf(json);
+      fc.pre(image !== undefined);
+      const text = JSON.stringify(image);
+      expect(JSON.parse(text)).toEqual(json);
+      expect(isValid(JSON.parse(text)), JSON.stringify(isValid.errors)).toBe(true);
+      expect(Image.fromJSON(JSON.parse(text)).equals(image)).toBe(true);
+      expect(Image.fromJSON(structuredClone(image.toJSON())).equals(image)).toBe(true);
+    });
+    fc.assert(check, { numRuns: 300 });
+  });
+
+  test("of every kind of layer comes back", () => {
+    const image = Image.fromDebianBase({ pythonVersion: "3.12", installFlyte: false, tag: "v1" })
+      .withAptPackages("git")
+      .withCommands(["ls"], { secretMounts: ["a", { key: "b", mountPath: "/b" }] })
+      .withPipPackages(["six"], { pre: true })
+      .withRequirements(join(root, "requirements.txt"))
+      .withSourceFolder("src", "/app")
+      .withSourceFile(["a", "b"])
+      .withEnvVars({ A: "1" })
+      .withWorkdir("/w")
+      .withEntrypoint(["a"], { command: [] })
+      .withLabels({ a: "b" })
+      .withUser("0")
+      .withDockerignore(".dockerignore");
+    const kinds = new Set(image.definition.layers.map(({ kind }) => kind));
+    const alternatives = schema.$defs?.["layer"]?.oneOf ?? [];
+    expect([...kinds].sort()).toEqual(
+      alternatives.map(({ properties }) => properties?.["kind"]?.const as string).sort(),
+    );
+    expect(Image.fromJSON(JSON.parse(JSON.stringify(image))).equals(image)).toBe(true);
+    expect(isValid(JSON.parse(JSON.stringify(image))), JSON.stringify(isValid.errors)).toBe(true);
+  });
+
+  const plain = Image.fromBase("debian", { name: "a" }).withWorkdir("/w").toJSON();
+  test.each([
+    [{ ...plain, version: 2 }, "written by a newer Lamella: version 2"],
+    [{ ...plain, version: undefined }, "says version undefined"],
+    [{ ...plain, more: 1 }, "does not have its more"],
+    [{ ...plain, layers: [{ kind: "new" }] }, 'Unknown kind of layer: "new"'],
+    [{ ...plain, layers: [{ kind: "workdir", path: "/w", more: 1 }] }, "does not have its more"],
+    [{ ...plain, layers: [{ kind: "workdir", path: "w" }] }, "withWorkdir: the path"],
+    [{ ...plain, layers: {} }, "does not have its layers"],
+    [{ ...plain, root: "." }, "has the root"],
+    [{ ...plain, base: { kind: "registry" } }, "the base's reference"],
+    [{ ...plain, base: { kind: "debian" } }, "pythonVersion is undefined"],
+    [
+      { ...plain, pythonVersion: "3.12", base: { kind: "debian", flyteVersion: "2", image: "a" } },
+      "names another base",
+    ],
+    [[], "An image is"],
+  ])("is refused where anything in it is not known: %j", (json, message) => {
+    expect(() => Image.fromJSON(json)).toThrow(message);
+  });
+});
+
+test("an image cannot be changed, not even by casts", () => {
+  const image = Image.fromBase("debian", { name: "a" }).withEnvVars({ A: "1" });
+  const open = image as unknown as Record<string, unknown>;
+  const [layer] = image.definition.layers as unknown as { variables: Record<string, string> }[];
+  expect(() => (open["definition"] = {})).toThrow(TypeError);
+  expect(() => (open["more"] = 1)).toThrow(TypeError);
+  expect(() => ((layer as { variables: Record<string, string> }).variables["A"] = "2")).toThrow(
+    TypeError,
+  );
+  expect(() => (image.definition.layers as unknown[]).push({})).toThrow(TypeError);
+});
+
+/** What decides what is in the image: where it goes is left out, and what says nothing. */
+function meaning({
+  version: _,
+  registry: _registry,
+  name: _name,
+  tag: _tag,
+  root: _root,
+  ignoreFile,
+  ...json
+}: ImageJson): string {
+  const sources = json.layers.some(({ kind }) => kind.startsWith("source-"));
+  return stable({
+    ...json,
+    ignoreFile: sources ? ignoreFile : undefined,
+    layers: json.layers.map(said),
+  });
+}
+
+function said(layer: LayerDefinition): unknown {
+  const { pre, extraIndexUrls, copyContentsOnly, ...rest } = layer as unknown as Record<
+    string,
+    unknown
+  >;
+  return {
+    ...rest,
+    ...(pre === true && { pre }),
+    ...(Array.isArray(extraIndexUrls) && extraIndexUrls.length > 0 && { extraIndexUrls }),
+    ...(layer.kind.startsWith("source-") && placement({ ...rest, copyContentsOnly })),
+  };
+}
+
+/** Without a destination, or with ".", it is the workdir; a slash at the end of that of files asks for a folder. */
+function placement({
+  kind,
+  source,
+  sources,
+  destination = ".",
+  copyContentsOnly,
+}: Record<string, unknown>): object {
+  const path = String(destination).replace(/\/$/, "");
+  if (kind === "source-file") {
+    const isFolder = path !== destination || path === "." || (sources as unknown[]).length > 1;
+    return { destination: path, isFolder };
+  }
+  return { source, destination: path === "." && copyContentsOnly !== true ? source : path };
+}
+
+/** JSON in which the order of fields says nothing. */
+function stable(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
+describe("the identifier", () => {
+  test("changes with all that can change the image, and with nothing else", () => {
+    const seen = new Map<string, string>();
+    const check = fc.property(jsons, (json) => {
+      const image = imageOf(json);
+      fc.pre(image !== undefined);
+      for (const other of [json, ...mutations(schema, json)] as ImageJson[]) {
+        const changed = imageOf({ ...other, root });
+        if (!changed) continue;
+        const same = meaning(changed.toJSON()) === meaning(image.toJSON());
+        // A rule that ignores nothing of what is copied says nothing either.
+        if (!same && other.ignoreFile !== json.ignoreFile) continue;
+        expect(changed.identifier === image.identifier, stable([json, other])).toBe(same);
+        const before = seen.get(changed.identifier);
+        if (changed.definition.ignoreFile === undefined) {
+          expect(before ?? meaning(changed.toJSON())).toBe(meaning(changed.toJSON()));
+          seen.set(changed.identifier, meaning(changed.toJSON()));
+        }
+      }
+    });
+    fc.assert(check, { numRuns: 100 });
+    expect(seen.size).toBeGreaterThan(500);
+  });
+});
