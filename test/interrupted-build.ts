@@ -27,7 +27,7 @@ export interface InterruptedBuild {
 }
 
 /** Milliseconds that a process has to notice that nobody needs it any more. */
-const patience = 5_000;
+const patience = 20_000;
 
 /** Runs `lamella build image.ts` and sends it a signal at a moment. Needs root; `program` may give that up. */
 export async function interruptedBuild(

@@ -4,12 +4,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { type FreshProjects, freshProjects } from "./fresh-projects.ts";
-import { interruptedBuild, type Moment } from "./interrupted-build.ts";
-import { leftoversOf } from "./leftovers.ts";
-import { build, tryBuild } from "./project.ts";
+import type { Moment } from "./interrupted-build.ts";
+import { build, type Project, tryBuild } from "./project.ts";
+import { type FinishedBuild, stopAndBuild } from "./stop-and-build.ts";
 import { BlobCheck, litterIn } from "./store-check.ts";
 import { TagCheck } from "./tag-check.ts";
-import { executed } from "./tasks.ts";
 import { times } from "./two-lanes.ts";
 
 // A build with commands that is killed at any moment leaves nothing running, and the next finishes its work: it executes
@@ -40,45 +39,14 @@ function storeOf(lane: string): string {
   return join(folder, lane);
 }
 
-interface Outcome {
-  /** Whether the moment came. */
-  readonly interrupted: boolean;
-  readonly digest: string;
-}
-
-/** Stops a build, and lets the next get to its end. Returns what became of the first, and the image of the second. */
-async function stopAndBuild(
-  project: { readonly folder: string },
-  store: string,
+function stopAndFinish(
+  project: Project,
+  lane: string,
   signal: "SIGKILL" | "SIGINT",
   moment: Moment,
-): Promise<Outcome> {
-  const place = { folder: project.folder, store };
-  const options = { env: { TMPDIR: temporary } };
-  const about = `${signal} at ${JSON.stringify(moment)}`;
-  const stopped = await interruptedBuild(place, signal, moment, options);
-  expect(stopped.orphans, about).toEqual([]);
-  expect(await tags.missing(), about).toEqual([]);
-  if (signal === "SIGINT" && stopped.interrupted) {
-    expect(stopped, about).toMatchObject({ code: 130, stderr: "error: Interrupted.\n" });
-    expect(await leftoversOf(store), about).toEqual([]);
-  }
-
-  const { code, events, stderr } = await tryBuild(place, [], options);
-  expect(code, `${about}, and then:\n${stderr}`).toBe(0);
-  const last = events.at(-1);
-  if (last?.kind !== "finished") throw new Error(`${about}: no result`);
-  expect(await tags.missing(), about).toEqual([]);
-  const { uri, digest } = last.result;
-  expect(tags.whole, about).toContain(uri.slice(uri.lastIndexOf(":") + 1));
-  expect(await leftoversOf(store), about).toEqual([]);
-  const done = executed(stopped.events).filter(({ outcome }) => outcome === "done");
-  const again = new Set(executed(events).map(({ name }) => name));
-  expect(
-    done.filter(({ name }) => again.has(name)),
-    about,
-  ).toEqual([]);
-  return { interrupted: stopped.interrupted, digest };
+): Promise<FinishedBuild> {
+  const options = { env: { TMPDIR: temporary }, tags };
+  return stopAndBuild({ folder: project.folder, store: storeOf(lane) }, signal, moment, options);
 }
 
 /** Nothing is damaged in the stores, and nothing is there that nobody will ever use again. */
@@ -104,7 +72,7 @@ describe("a build with commands that is killed is finished by the next, with the
   test.each(moments)("at the event %s", async (moment) => {
     await times(2, async (_, lane) => {
       await using project = await projects.next();
-      const { interrupted, digest } = await stopAndBuild(project, storeOf(lane), "SIGKILL", moment);
+      const { interrupted, digest } = await stopAndFinish(project, lane, "SIGKILL", moment);
       expect(interrupted, `${moment} was never emitted`).toBe(true);
       const undisturbed = { folder: project.folder, store: storeOf(`${lane}-undisturbed`) };
       expect((await build(undisturbed, ["--output", "oci:layout"])).digest).toBe(digest);
@@ -124,7 +92,7 @@ describe("a build with commands that is killed is finished by the next, with the
         events: Math.ceil(Math.random() * events.length),
         milliseconds: Math.random() * 100,
       };
-      const { interrupted } = await stopAndBuild(project, storeOf(lane), "SIGKILL", moment);
+      const { interrupted } = await stopAndFinish(project, lane, "SIGKILL", moment);
       if (interrupted) killed++;
     });
     expect(killed).toBeGreaterThan(count / 2);
@@ -135,7 +103,7 @@ describe("a build with commands that is killed is finished by the next, with the
 test.each(moments.slice(2))("Ctrl-C at the event %s ends commands too", async (moment) => {
   await times(2, async (_, lane) => {
     await using project = await projects.next();
-    const { interrupted } = await stopAndBuild(project, storeOf(lane), "SIGINT", moment);
+    const { interrupted } = await stopAndFinish(project, lane, "SIGINT", moment);
     expect(interrupted, `${moment} was never emitted`).toBe(true);
   });
   await expectTidy();

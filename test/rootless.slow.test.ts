@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { chown, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { startLamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { freshProjects } from "./fresh-projects.ts";
 import { installForAll } from "./install-for-all.ts";
 import { nastyCommands } from "./nasty-commands.ts";
 import {
@@ -18,6 +19,8 @@ import {
   type RunOptions,
   tryBuild,
 } from "./project.ts";
+import { stopAndBuild } from "./stop-and-build.ts";
+import { TagCheck } from "./tag-check.ts";
 
 // Commands of an image, executed by somebody who is not root.
 
@@ -81,7 +84,7 @@ const possible = nastyCommands.map(({ script }) =>
 );
 
 // Owners that the user himself could not give.
-const chown = "mkdir /c && touch /c/x && chown -R 33:44 /c && chmod 700 /c";
+const owners = "mkdir /c && touch /c/x && chown -R 33:44 /c && chmod 700 /c";
 
 test("a user with subordinate ids makes the very layers that root makes", async () => {
   await using user = await addUser({ subordinateIds: true });
@@ -111,7 +114,7 @@ test("root who may not mount, as in a container, makes the same layers", async (
   const definition = debianImage(
     registry.host,
     "container",
-    `withCommands(${JSON.stringify(chown)})`,
+    `withCommands(${JSON.stringify(owners)})`,
   );
   await using project = await createProject({ mirror: registry.host, definition });
   await using store = await temporaryFolder();
@@ -126,7 +129,7 @@ const processes = async (): Promise<string> => (await run("ps", ["-eo", "args"])
 test("killed, a user's build leaves nothing behind", async () => {
   await using user = await addUser({ subordinateIds: true });
   const marker = "while :; do sleep 0.4321; done";
-  const { project, options } = await projectOf(user, "killed", chown, marker);
+  const { project, options } = await projectOf(user, "killed", owners, marker);
   await using _ = project;
   const child = startLamella(["build", "image.ts"], {
     ...options,
@@ -144,4 +147,39 @@ test("killed, a user's build leaves nothing behind", async () => {
     .poll(async () => (await left()).filter((path) => path.includes("/step-")), { timeout: 20_000 })
     .toEqual([]);
   expect(await processes()).not.toContain("sleep 0.4321");
+});
+
+/** How a user runs a command that root starts in a namespace. */
+function becoming({ uid, gid }: User): readonly [string, ...string[]] {
+  const identity = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
+  return ["setpriv", ...identity, "--", ...program];
+}
+
+test("stopped at any moment, a user's build is finished by the next, and nothing is left", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  await using projects = await freshProjects(registry.host, "stopped", { executes: true });
+  const tags = new TagCheck(registry.host, "stopped");
+  await using home = await temporaryFolder("lamella-home-");
+  await chown(home.path, user.uid, user.gid);
+  const options = {
+    env: { HOME: home.path, TMPDIR: home.path, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    program: becoming(user),
+    tags,
+  };
+  for (const [signal, moment] of [
+    ["SIGKILL", "task-started execute"],
+    ["SIGKILL", "task-output execute"],
+    ["SIGKILL", "task-finished execute"],
+    ["SIGKILL", { events: 20, milliseconds: Math.random() * 1000 }],
+    ["SIGKILL", { events: 20, milliseconds: Math.random() * 2000 }],
+    ["SIGINT", "task-started execute"],
+    ["SIGINT", "task-output execute"],
+  ] as const) {
+    await using project = await projects.next();
+    await run("chown", ["--recursive", `${user.uid}:${user.gid}`, dirname(project.folder)]);
+    const place = { folder: project.folder, store: join(home.path, "store") };
+    const { interrupted } = await stopAndBuild(place, signal, moment, options);
+    expect(interrupted || typeof moment === "object").toBe(true);
+    expect((await stat(place.store)).uid).toBe(user.uid);
+  }
 });
