@@ -41,11 +41,7 @@ export function schemaValues(root: Schema, schema: Schema = root): fc.Arbitrary<
 }
 
 /** The value with one thing changed in it, in every way that the examples and the lists in the schema give. */
-export function* mutations(
-  root: Schema,
-  value: unknown,
-  schema: Schema = root,
-): Generator {
+export function* mutations(root: Schema, value: unknown, schema: Schema = root): Generator {
   if (schema.$ref !== undefined) {
     yield* mutations(root, value, definition(root, schema.$ref));
     return;
