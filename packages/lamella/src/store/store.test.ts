@@ -233,6 +233,16 @@ test("a store is its user's alone", async () => {
   expect((await stat(fresh)).mode & 0o777).toBe(0o700);
 });
 
+test("files of images are their user's alone in a store that others may enter", async () => {
+  const open = join(root, "open");
+  await mkdir(join(open, "snapshots"), { recursive: true, mode: 0o755 });
+  await using _ = await Store.open(open);
+  for (const name of ["snapshots", "sessions", "caches"]) {
+    expect((await stat(join(open, name))).mode & 0o777, name).toBe(0o700);
+  }
+  expect((await stat(open)).mode & 0o777).toBe(0o755);
+});
+
 test("a store that is closed leaves no session", async () => {
   await store.blobs.put(Buffer.from("a thin layer"));
   await store[Symbol.asyncDispose]();

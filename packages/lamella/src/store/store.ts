@@ -1,10 +1,16 @@
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { BlobStore } from "./blob-store.ts";
 import { claimFolder } from "./claim.ts";
 import { withStoreFaults } from "./error.ts";
 import { MemoStore } from "./memo-store.ts";
 import { removeDeadSessions, type ScratchDirectory, Session } from "./session.ts";
+
+/**
+ * Folders that hold files of images as they are there, programs among them that run as their owner (setuid): whoever could
+ * get at them would have what an image gives its own users. The store itself may have been made by somebody for all.
+ */
+const filesOfImages = ["sessions", "snapshots", "caches"];
 
 /**
  * The local content store: one folder that any number of processes and threads use at once, with no server between
@@ -34,9 +40,10 @@ export class Store implements AsyncDisposable {
     const store = new Store(resolve(root));
     await withStoreFaults(store.root, async () => {
       await mkdir(store.root, { recursive: true, mode: 0o700 });
-      for (const folder of ["blobs/sha256", "partial", "memos", "locks", "sessions"]) {
+      for (const folder of ["blobs/sha256", "partial", "memos", "locks"]) {
         await mkdir(store.path(folder), { recursive: true });
       }
+      for (const folder of filesOfImages) await makePrivate(store.path(folder));
       await removeDeadSessions(store.path("sessions"));
     });
     return store;
@@ -95,4 +102,11 @@ export class Store implements AsyncDisposable {
     // Threads are ended in the middle of their work, and leave what killed processes leave. A later one finds the rest.
     await removeDeadSessions(this.path("sessions")).catch(() => undefined);
   }
+}
+
+/** Makes a folder for this user alone, also where it is there for others. */
+async function makePrivate(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { mode, uid } = await stat(folder);
+  if ((mode & 0o077) !== 0 && uid === process.getuid?.()) await chmod(folder, 0o700);
 }
