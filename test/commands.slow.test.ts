@@ -115,6 +115,17 @@ describe("a command", () => {
   });
 });
 
+test.each([
+  ["a package that nobody has", 'withPipPackages("alhpa")', [], "alhpa"],
+  ["a lock that is not there", 'withPipPackages("alpha")', ["--locked"], "There is no lock"],
+] as const)("%s is said before a command below it runs", async (_, call, args, message) => {
+  await using project = await projectWith("early", 'withCommands("echo early > /early")', call);
+  const { code, events, stderr } = await tryBuild(project, args);
+  expect(code).toBe(1);
+  expect(stderr).toContain(message);
+  expect(executed(events)).toEqual([]);
+});
+
 test("proxies, certificates and package indexes of the machine reach commands, and nothing else", async () => {
   await using project = await projectWith(
     "machine",

@@ -83,7 +83,9 @@ function endLine(
   namesPlatform: boolean,
 ): Line {
   if (event.kind === "task-failed") {
-    const words = [`failed: ${printable(event.message)}`];
+    // All of it is in the error at the end.
+    const [first = ""] = event.message.split("\n", 1);
+    const words = [`failed: ${printable(first)}`];
     return taskLine(task, event.at, words, namesPlatform, "red");
   }
   const { detail, bytes, outcome } = event;

@@ -4,7 +4,7 @@ import { staleReasons } from "../../python/lock/stale-reasons.ts";
 import { differingVersions, type Lock } from "../../python/lock.ts";
 import type { IndexSettings } from "../../python/package-index/settings.ts";
 import { resolve } from "../../python/resolve.ts";
-import type { ResolveCall } from "../../python/resolve-options.ts";
+import { asksForPackages, type ResolveCall } from "../../python/resolve-options.ts";
 import type { OpenSourceBuilder } from "../../python/source-builder.ts";
 import type { ImageRequest } from "../image-request.ts";
 import { shownDefinition } from "../lock-owner.ts";
@@ -89,10 +89,7 @@ function usableLock(
 ): Lock | undefined {
   const { lock: document, lockPath, options } = request;
   if (options.upgrade) return undefined;
-  if (!document) {
-    if (options.locked) throw missingLock(request);
-    return undefined;
-  }
+  if (!document) return undefined;
   const reasons = reasonsAgainst(document, request, target, calls);
   if (reasons.length === 0) {
     return document.file.locks.find((one) => one.platform === target.platform);
@@ -104,6 +101,13 @@ function usableLock(
   if (options.locked) throw new LockError(stale, update);
   session.journal.warn("lock-stale", `${stale} Packages were resolved anew.`, update);
   return undefined;
+}
+
+/** Raises LockError for packages that a lock is asked for, where there is none: that needs no look at anything else. */
+export function requireLock(request: ImageRequest, calls: readonly ResolveCall[]): void {
+  const { locked, upgrade } = request.options;
+  if (locked && !upgrade && !request.lock && calls.some(asksForPackages))
+    throw missingLock(request);
 }
 
 function missingLock({ lockPath, otherLock }: ImageRequest): LockError {

@@ -1,6 +1,6 @@
 import type { Base } from "../../base/base.ts";
 import type { Outline } from "../../base/outline.ts";
-import { LamellaError } from "../../error.ts";
+import type { LamellaError } from "../../error.ts";
 import { definedEnvironment } from "../../image/environment.ts";
 import { formatReference } from "../../image/reference.ts";
 import { runtimeSettings } from "../../image/runtime-settings.ts";
@@ -17,6 +17,7 @@ import { type Owner, prepareGround } from "./ground.ts";
 import { baseVariables, imageEnv } from "./image-env.ts";
 import { defaultPrefix } from "./install-prefix.ts";
 import { type LaidPackages, layCall, packagesFor } from "./lay-packages.ts";
+import { isMendable } from "./mendable.ts";
 import type { PlannedPackages } from "./plan-packages.ts";
 import type {
   Boundary,
@@ -100,8 +101,7 @@ async function planFrom(
       if (at + 1 < stages.length) soFar = withBoundary(at, soFar);
     } catch (error) {
       context.session.signal.throwIfAborted();
-      // What a step leaves that has not been executed may be what is missing.
-      if (isKnown || !(error instanceof LamellaError)) throw error;
+      if (isKnown || !isMendable(error)) throw error;
       pending = error;
     }
   }

@@ -1,9 +1,11 @@
 import type { Platform } from "../../image/platform.ts";
 import type { Lock } from "../../python/lock.ts";
+import type { ResolveCall } from "../../python/resolve-options.ts";
 import type { ImageRequest } from "../image-request.ts";
 import type { Session } from "../session.ts";
 import { together } from "../together.ts";
 import { checkEnvironment } from "./check-environment.ts";
+import { requireLock } from "./choose-lock.ts";
 import { findBase } from "./find-base.ts";
 import { preparePlan } from "./prepare-plan.ts";
 import type { PreparedPlan } from "./prepared-plan.ts";
@@ -22,7 +24,7 @@ export async function resolveImage(
 ): Promise<readonly PreparedPlan[]> {
   const wanted: readonly (Platform | undefined)[] = request.platforms ?? [undefined];
   const [calls, ...bases] = await together(session, [
-    pythonCalls(request.definition, session.signal),
+    callsOf(request, session),
     ...wanted.map((platform) => findBase(request, platform, session)),
   ]);
   for (const base of bases) checkEnvironment(request.definition, base);
@@ -36,4 +38,13 @@ export async function resolveImage(
     prepared.push(plan);
   }
   return prepared;
+}
+
+async function callsOf(
+  request: ImageRequest,
+  { signal }: Session,
+): Promise<readonly ResolveCall[]> {
+  const calls = await pythonCalls(request.definition, signal);
+  requireLock(request, calls);
+  return calls;
 }
