@@ -101,6 +101,8 @@ function usageError(error: unknown, inputs: readonly string[]): UsageError {
     ArgumentParseError: ({ externalFlagNameOrPlaceholder: name, input, exception }) => {
       const why = exception instanceof Error ? exception.message : String(exception);
       const way = exception instanceof LamellaError ? ` ${exception.hint}` : "";
+      // Somebody may have given the secret itself.
+      if (name === "secret") return `--secret: ${why}${way}`;
       return `${name} cannot be ${JSON.stringify(input)}: ${why}${way}`;
     },
   });

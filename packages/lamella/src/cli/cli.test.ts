@@ -173,6 +173,8 @@ test.each([
   [["build", "image.ts", "--progress", "loud"], /auto\|tty\|plain\|json\|quiet/],
   [["build", "image.ts", "--output", "tar:x"], /oci:DIR/],
   [["build", "image.ts", "--platform", "linux/vax"], /linux\/amd64/],
+  [["build", "image.ts", "--step-timeout", "0s"], /more than nothing/],
+  [["build", "image.ts", "--secret", "hunter2"], /^error: --secret: It takes id=KEY,/],
   [["id"], /FILE/],
 ])("%j is a usage error", async (inputs, message) => {
   const { code, stdout, stderr } = await lamella(inputs);

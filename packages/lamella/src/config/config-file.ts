@@ -10,7 +10,7 @@ import type {
   StepLimits,
 } from "./config.ts";
 import { ConfigFileError } from "./error.ts";
-import { parseDuration, parseSize } from "./limits.ts";
+import { aboveZero, parseDuration, parseSize } from "./limits.ts";
 import { nearestName } from "./nearest.ts";
 
 /** What a configuration file sets. */
@@ -82,8 +82,10 @@ function limit(parse: (text: string) => number, rule: string): z.ZodMiniType<num
 }
 
 const stepsShape = {
-  timeout: z.optional(limit(parseDuration, "takes a number with s, m or h, for example 30m")),
-  memory: z.optional(limit(parseSize, "takes a number with a unit, for example 4GB")),
+  timeout: z.optional(
+    limit(aboveZero(parseDuration), "takes a number with s, m or h, for example 30m"),
+  ),
+  memory: z.optional(limit(aboveZero(parseSize), "takes a number with a unit, for example 4GB")),
 };
 
 const lamellaShape = {

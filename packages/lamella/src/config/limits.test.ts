@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDuration, parseSize } from "./limits.ts";
+import { aboveZero, parseDuration, parseSize } from "./limits.ts";
 
 test.each([
   ["30s", 30_000],
@@ -27,4 +27,9 @@ test.each(["", "30", "d", "-3d", "1.5d", "30 d", "30y", "1e3d"])("%j is no time"
 
 test.each(["", "20", "GB", "-1GB", "20 GB", "20XB", "1e9B"])("%j is no size", (text) => {
   expect(() => parseSize(text)).toThrow(/for example 20GB/);
+});
+
+test("a limit of nothing is none", () => {
+  expect(aboveZero(parseSize)("1B")).toBe(1);
+  expect(() => aboveZero(parseDuration)("0s")).toThrow("more than nothing");
 });

@@ -16,6 +16,15 @@ export function parseDuration(text: string): number {
   return Number(number) * factor;
 }
 
+/** Reads what {@link parseDuration} or {@link parseSize} reads, but for nothing at all. */
+export function aboveZero(parse: (text: string) => number): (text: string) => number {
+  return (text) => {
+    const value = parse(text);
+    if (value === 0) throw new Error("It has to be more than nothing");
+    return value;
+  };
+}
+
 /** Powers of 1,000, as sizes are shown, and of 1,024. */
 const sizes: Readonly<Record<string, number>> = {
   b: 1,

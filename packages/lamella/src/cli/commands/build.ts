@@ -1,5 +1,5 @@
 import { buildCommand, type Command } from "@stricli/core";
-import { parseDuration, parseSize } from "../../config/limits.ts";
+import { aboveZero, parseDuration, parseSize } from "../../config/limits.ts";
 import type { CliContext } from "../context.ts";
 import { progressModes } from "../progress/choose-renderer.ts";
 import { parseOutput } from "./output-option.ts";
@@ -54,14 +54,14 @@ export const build: Command<CliContext> = buildCommand({
       },
       stepTimeout: {
         kind: "parsed",
-        parse: parseDuration,
+        parse: aboveZero(parseDuration),
         optional: true,
         placeholder: "TIME",
         brief: "TIME that each command may take: 30m",
       },
       stepMemory: {
         kind: "parsed",
-        parse: parseSize,
+        parse: aboveZero(parseSize),
         optional: true,
         placeholder: "SIZE",
         brief: "SIZE of memory that each command may have: 4GB",

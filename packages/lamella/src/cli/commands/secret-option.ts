@@ -4,7 +4,9 @@ import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 export function parseSecret(text: string): SecretSource {
   const [, id, kind, place] = /^id=([^,]+),(src|env)=(.+)$/s.exec(text) ?? [];
   if (id === undefined || place === undefined) {
-    throw new Error("It takes id=KEY,src=FILE or id=KEY,env=NAME");
+    throw new Error(
+      "It takes id=KEY,src=FILE or id=KEY,env=NAME. A value itself would be seen in the list of processes.",
+    );
   }
   return kind === "src" ? { id, src: place } : { id, env: place };
 }

@@ -20,7 +20,7 @@ test("Debian packages that are not there are named, as apt-get names them", () =
   ];
   expect(failure(apt, 100, lines)).toMatchObject({
     code: "apt-package-missing",
-    packages: ["gti", "foo.bar", "mail-reader", "curl=9", "wget=sid"],
+    packages: ["gti", "foo.bar", "mail-reader", "curl=9", "wget/sid"],
   });
 });
 

@@ -9,7 +9,8 @@ const shownLines = 20;
 const aptComplaints: readonly RegExp[] = [
   /^E: Unable to locate package (?<name>\S+)/,
   /^E: Package '(?<name>[^']+)' has no installation candidate/,
-  /^E: (?:Version|Release) '(?<wanted>[^']+)' for '(?<name>[^']+)' was not found/,
+  /^E: Version '(?<version>[^']+)' for '(?<name>[^']+)' was not found/,
+  /^E: Release '(?<release>[^']+)' for '(?<name>[^']+)' was not found/,
 ];
 
 /**
@@ -47,8 +48,10 @@ export function stepFailure(
 function missingPackages(lines: readonly string[]): string[] {
   const names = lines.flatMap((line) => {
     for (const complaint of aptComplaints) {
-      const { name, wanted } = complaint.exec(line)?.groups ?? {};
-      if (name !== undefined) return [wanted === undefined ? name : `${name}=${wanted}`];
+      const { name, version, release } = complaint.exec(line)?.groups ?? {};
+      if (name === undefined) continue;
+      if (version !== undefined) return [`${name}=${version}`];
+      return [release === undefined ? name : `${name}/${release}`];
     }
     return [];
   });
