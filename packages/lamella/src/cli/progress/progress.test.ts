@@ -155,7 +155,7 @@ describe("plain lines", () => {
     expect(stderr.split("\n")).toEqual([
       "building localhost:5000/iris:1",
       "[ 0.09 s] fetch    six.whl · cached",
-      "[ 0.90 s] fetch    numpy.whl · failed: connection\ufffdlost",
+      "[ 0.90 s] fetch    numpy.whl · failed: connection",
       "warning: watch out",
       "         do this",
       "",
