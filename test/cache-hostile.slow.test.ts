@@ -174,6 +174,9 @@ describe("a record that does not fit means work:", () => {
     ],
     ["an outline of another version", "outline", (value: object) => ({ ...value, version: 99 })],
     ["a size that is none", "wheel-size", () => -5],
+    ["grounds that are none", "wheel-grounds", () => [{ no: "ground" }]],
+    ["a base's document that is another", "base-document", (value: string) => `${value} `],
+    ["a base's document that is no text", "base-document", (value: string) => [value]],
   ])("%s", async (_, namespace, change) => {
     const cache = await pushRecords((record) =>
       record.namespace === namespace ? { ...record, value: change(record.value as never) } : record,

@@ -18,8 +18,11 @@ export interface CachedProject extends AsyncDisposable {
   /** Where packages come from. */
   readonly index: RunningHttpServer;
   readonly write: Project["write"];
-  /** Writes the settings, with these of the cache. */
-  configure(cache: { readonly to?: string; readonly from?: readonly string[] }): Promise<void>;
+  /** Writes the settings, with these of the cache, and `mirror` instead of the registry that has the base. */
+  configure(
+    cache: { readonly to?: string; readonly from?: readonly string[] },
+    mirror?: string,
+  ): Promise<void>;
   /** The project on a machine that has nothing but its folder; the same name, the same machine. */
   machine(name: string): Machine;
 }
@@ -47,8 +50,8 @@ export async function createCachedProject(): Promise<CachedProject> {
     { name: "beta", version: "1.0" },
   ]);
   const index = making.use(await startWheelIndex(wheels));
-  const configure: CachedProject["configure"] = (cache) => {
-    const registries = { "docker.io": { mirror: registry.host } };
+  const configure: CachedProject["configure"] = (cache, mirror = registry.host) => {
+    const registries = { "docker.io": { mirror } };
     const python = { indexUrl: `${index.origin}/simple/` };
     return write("config.yaml", JSON.stringify({ lamella: { registries, python, cache } }));
   };

@@ -1,4 +1,4 @@
-import type { Digest } from "../files/digest.ts";
+import { type Digest, sha256 } from "../files/digest.ts";
 import type { Reference } from "../image/reference.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { parseManifest } from "../oci/manifest.ts";
@@ -32,7 +32,7 @@ export async function fetchTop(
     }
   }
   const fetched = await repository.manifest(digest ?? tag ?? "latest", signal ? { signal } : {});
-  await store.blobs.put(fetched.bytes);
+  await keepDocument(fetched.descriptor.digest, fetched.bytes, store);
   return fetched;
 }
 
@@ -42,7 +42,7 @@ export async function fetchManifest(digest: Digest, source: BaseSource): Promise
   if (stored !== undefined) return stored;
   const { repository, store, signal } = source;
   const { bytes } = await repository.manifest(digest, signal ? { signal } : {});
-  await store.blobs.put(bytes);
+  await keepDocument(digest, bytes, store);
   return bytes;
 }
 
@@ -62,19 +62,47 @@ export async function fetchConfig(descriptor: Descriptor, source: BaseSource): P
     chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);
-  await store.blobs.put(bytes);
+  await keepDocument(descriptor.digest, bytes, store);
   return bytes;
 }
 
-/** A document out of the store; undefined where it is not there, or damaged. */
+/**
+ * Documents as memos too, by digest: those of a base travel in caches, so that a machine that has one need not ask the base's
+ * registry for what a lock names.
+ */
+const namespace = "base-document";
+
+/** A longer document stays on its machine. A large index has some 50 kB. */
+const longestMemo = 512 * 1024;
+
+async function keepDocument(digest: Digest, bytes: Uint8Array, store: Store): Promise<void> {
+  await store.blobs.put(bytes);
+  await rememberDocument(digest, bytes, store);
+}
+
+async function rememberDocument(digest: Digest, bytes: Uint8Array, store: Store): Promise<void> {
+  const text = Buffer.from(bytes).toString("utf8");
+  const isText = bytes.length <= longestMemo && Buffer.from(text).equals(bytes);
+  if (isText) await store.memos.put(namespace, digest, text);
+}
+
+/** A document that is remembered, or in the store; undefined where it is not there, or damaged. */
 async function readDocument(digest: Digest, store: Store): Promise<Uint8Array | undefined> {
+  const remembered = await store.memos.get(namespace, digest, (value) => {
+    const bytes = Buffer.from(String(value));
+    if (sha256(bytes) !== digest) throw new Error(`Not the document ${digest}.`);
+    return bytes;
+  });
+  if (remembered !== undefined) return remembered;
   if (((await store.blobs.has(digest)) ?? Number.POSITIVE_INFINITY) > longestDocument) {
     return undefined;
   }
   try {
     const chunks: Uint8Array[] = [];
     for await (const chunk of store.blobs.read(digest)) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    const bytes = Buffer.concat(chunks);
+    await rememberDocument(digest, bytes, store);
+    return bytes;
   } catch (error) {
     // A damaged blob is gone with that, and fetched again.
     if (error instanceof CorruptBlobError || error instanceof BlobNotFoundError) return undefined;

@@ -4,7 +4,7 @@ import { annotation } from "../annotation.ts";
 import type { Target } from "../export/target.ts";
 import type { DeliveredLayer } from "../materialize/delivery.ts";
 import type { Session } from "../session.ts";
-import { pushCache, pushLayers } from "./push-cache.ts";
+import { mountLayers, pushCache, pushLayers } from "./push-cache.ts";
 import { readManifest } from "./read-cache.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function checkCacheDestination({ exporting, signal }: Session): Pro
   }
 }
 
-/** A layer for a cache; those of the base, which no step gave, stay where they are. */
+/** A layer for a cache: a step's, or, without one, the base's. */
 export type CachedLayer = Pick<DeliveredLayer, "layer" | "step" | "source">;
 
 /**
@@ -39,15 +39,19 @@ export async function exportCache(
   const { place, used } = exporting;
   await journal.task("cache", `to ${place.name}`, async (task) => {
     try {
-      const made = ofSteps(delivered);
+      const made = each(delivered.filter(({ step }) => step !== undefined));
+      const ofBase = each(delivered.filter(({ step }) => step === undefined));
       const records = used.records();
       await pushLayers(made, place.repository, target, signal);
-      const layers = made.map(({ layer: { digest, size, mediaType, annotations } }) => ({
-        mediaType,
-        digest,
-        size,
-        ...(annotations && { annotations: words(annotations) }),
-      }));
+      const mounted = await mountLayers(ofBase, place.repository, target, signal);
+      const layers = [...made, ...mounted].map(
+        ({ layer: { digest, size, mediaType, annotations } }) => ({
+          mediaType,
+          digest,
+          size,
+          ...words(annotations),
+        }),
+      );
       await pushCache({ document: { version: 1, records }, layers }, place, signal);
       task.finish("done", { detail: `${records.length} records` });
     } catch (error) {
@@ -60,14 +64,16 @@ export async function exportCache(
   });
 }
 
-/** The layers that are results of steps, each once. */
-function ofSteps(delivered: readonly CachedLayer[]): CachedLayer[] {
-  const byDigest = new Map(delivered.map((one) => [one.layer.digest, one]));
-  return [...byDigest.values()].filter(({ step }) => step !== undefined);
+/** Each layer once. */
+function each(layers: readonly CachedLayer[]): CachedLayer[] {
+  return [...new Map(layers.map((one) => [one.layer.digest, one])).values()];
 }
 
-/** What a layer says of itself, for people who look into the manifest. */
-function words(annotations: Readonly<Record<string, string>>): Record<string, string> {
-  const { [annotation.title]: title = "", [annotation.kind]: kind = "" } = annotations;
-  return { [annotation.title]: title, [annotation.kind]: kind };
+/** What a layer of ours says of itself, for people who look into the manifest. */
+function words(annotations: Readonly<Record<string, string>> | undefined): {
+  readonly annotations?: Readonly<Record<string, string>>;
+} {
+  const { [annotation.title]: title, [annotation.kind]: kind } = annotations ?? {};
+  if (title === undefined || kind === undefined) return {};
+  return { annotations: { [annotation.title]: title, [annotation.kind]: kind } };
 }

@@ -78,7 +78,10 @@ async function recallLayers(
   const { plan } = prepared;
   if (prepared.pending) return undefined;
   const results = await recallPlan(plan, session.store);
-  const layers: CachedLayer[] = [];
+  const { repository } = prepared.base;
+  const layers: CachedLayer[] = prepared.base.layers.map((layer) => {
+    return { layer, source: blobSource(layer, repository, session) };
+  });
   for (const step of plan.steps) {
     const result = results.get(step.key);
     if (!result) return undefined;

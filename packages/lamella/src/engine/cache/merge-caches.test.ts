@@ -49,6 +49,20 @@ test("a step is left out whose layer its cache does not have, or that is no step
   expect(keys(merged)).toEqual(["x", "z"]);
 });
 
+test("a base's manifest keeps those of its layers that are there, whoever put them there", () => {
+  const [a, b, c] = [layer("a"), layer("b"), layer("c")];
+  const written = { ...layer("config"), mediaType: mediaType.config };
+  const manifest = { schemaVersion: 2, config: written, layers: [a, b] };
+  const base = { namespace: "base-document", recipe: "1", value: JSON.stringify(manifest) };
+  const config = { ...base, key: "config", value: "{}" };
+  const before = cache([{ ...base, key: "base" }], [a, c]);
+
+  const merged = mergeCaches(cache([{ ...base, key: "base" }, config]), before);
+
+  expect(keys(merged)).toEqual(["base", "config"]);
+  expect(merged.layers).toEqual([a]);
+});
+
 test("what no build has used for long falls out when there is no room, and only that", () => {
   const old = Array.from({ length: 40 }, (_, at) => outline(`old ${at}`, 100_000));
   const own = cache([outline("own", 3_000_000)]);

@@ -1,6 +1,7 @@
 import type { Digest } from "../../files/digest.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { encodeJson } from "../../oci/json.ts";
+import { isIndex, parseManifest } from "../../oci/manifest.ts";
 import { parseStepResult } from "../materialize/remembered-step.ts";
 import { type CacheRecord, longestDocument } from "./cache-document.ts";
 import type { StoredCache } from "./read-cache.ts";
@@ -18,22 +19,25 @@ const framing = 1024;
 /**
  * One cache of what a build knows and what was known before: a cache is shared by images, platforms and branches. What
  * this build used comes first, and so what no build has used for long falls out at the end. A step whose layer is not
- * among the layers of its cache is left out.
+ * among the layers is left out; of a base's layers those stay that are.
  */
 export function mergeCaches(own: StoredCache, before: StoredCache | undefined): StoredCache {
   const records: CacheRecord[] = [];
   const layers = new Map<Digest, Descriptor>();
   const seen = new Set<string>();
   let bytes = framing;
+  // What a build takes from an earlier one's base is there, and need not be put there by it.
+  const there = new Map(
+    [...(before?.layers ?? []), ...own.layers].map((layer) => [layer.digest, layer]),
+  );
   const add = (
-    cache: StoredCache,
+    { document }: StoredCache,
     most: { readonly bytes: number; readonly layers: number },
   ): void => {
-    const there = new Map(cache.layers.map((layer) => [layer.digest, layer]));
-    for (const record of cache.document.records) {
+    for (const record of document.records) {
       const name = `${record.namespace} ${record.key}`;
-      const needed = layersOf(record);
-      if (seen.has(name) || !needed?.every((digest) => there.has(digest))) continue;
+      const needed = seen.has(name) ? undefined : layersOf(record, there);
+      if (!needed) continue;
       const news = needed.filter((digest) => !layers.has(digest));
       const size = encodeJson(record).length + 1;
       if (bytes + size > most.bytes || layers.size + news.length > most.layers) continue;
@@ -48,13 +52,38 @@ export function mergeCaches(own: StoredCache, before: StoredCache | undefined): 
   return { document: { version: 1, records }, layers: [...layers.values()] };
 }
 
-/** The layers that a record speaks of; undefined for a step's record that is none. */
-function layersOf({ namespace, value }: CacheRecord): readonly Digest[] | undefined {
-  if (namespace !== "steps") return [];
+/** The layers that a record needs; undefined for a step's that lacks its layer, or is no step. */
+function layersOf(
+  { namespace, value }: CacheRecord,
+  there: ReadonlyMap<Digest, Descriptor>,
+): readonly Digest[] | undefined {
+  switch (namespace) {
+    case "steps": {
+      const layers = layersOfStep(value);
+      return layers?.every((digest) => there.has(digest)) ? layers : undefined;
+    }
+    case "base-document":
+      return layersOfBase(value).filter((digest) => there.has(digest));
+    default:
+      return [];
+  }
+}
+
+function layersOfStep(value: unknown): readonly Digest[] | undefined {
   try {
     const { layer } = parseStepResult(value);
     return layer ? [layer.digest] : [];
   } catch {
     return undefined;
+  }
+}
+
+/** The layers that a document of a base names, if it is a manifest. */
+function layersOfBase(value: unknown): readonly Digest[] {
+  try {
+    const document = parseManifest(Buffer.from(String(value)));
+    return isIndex(document) ? [] : document.layers.map(({ digest }) => digest);
+  } catch {
+    return [];
   }
 }

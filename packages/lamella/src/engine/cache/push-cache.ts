@@ -41,6 +41,30 @@ export async function pushLayers(
 }
 
 /**
+ * Takes those layers into the cache's repository that the target's registry can mount there: no byte is sent. Gives those that
+ * are there then. Raises the registry's errors.
+ */
+export async function mountLayers<T extends Pick<DeliveredLayer, "layer">>(
+  layers: readonly T[],
+  repository: Repository,
+  { repository: from }: Target,
+  signal: AbortSignal,
+): Promise<T[]> {
+  if (!from || from.pushHost !== repository.pushHost) return [];
+  const mounting = pLimit(deliveries);
+  const there = await Promise.all(
+    layers.map((one) =>
+      mounting(async () => {
+        const { digest, size } = one.layer;
+        if ((await repository.hasBlob(digest, { signal })) === size) return one;
+        return (await repository.mount(digest, from, { signal })) ? one : undefined;
+      }),
+    ),
+  );
+  return there.filter((one) => one !== undefined);
+}
+
+/**
  * Adds a cache, whose layers are in the repository, to what is at its place. Two who do so at the same time: the last one
  * wins, and what the other knew is found out again. Raises the registry's errors, and NoCacheError.
  */

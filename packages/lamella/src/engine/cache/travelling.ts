@@ -10,6 +10,8 @@ const travelling: Readonly<Record<string, string>> = {
   steps: "1",
   /** By the layers' diff IDs and the environment (`outline-annotation.ts`). */
   outline: String(outlineVersion),
+  /** Manifests and configs of bases, by their digests (`base-documents.ts`). */
+  "base-document": "1",
   /** Length of a wheel in bytes, by its SHA-256. */
   "wheel-size": "1",
   /** Where a wheel installs, so that one need not be fetched to see what others share with it (`grounds.ts`). */

@@ -20,6 +20,13 @@ export interface DeliveredLayer {
   readonly source: BlobSource;
 }
 
+/** What is said of a layer on its way. */
+export interface DeliveryWords {
+  readonly title: string;
+  readonly from: LayerSource;
+  readonly platform: Platform;
+}
+
 /** Brings the layers of all platforms to the target, a few at a time, and each once. */
 export class Delivery {
   readonly #target: Target;
@@ -32,11 +39,7 @@ export class Delivery {
     this.#session = session;
   }
 
-  async deliver(
-    layer: Layer,
-    about: { readonly title: string; readonly from: LayerSource; readonly platform: Platform },
-    source: BlobSource,
-  ): Promise<DeliveredLayer> {
+  async deliver(layer: Layer, about: DeliveryWords, source: BlobSource): Promise<DeliveredLayer> {
     const { digest, size } = layer;
     const { title, from, platform } = about;
     const sending = this.#begun.get(digest) ?? this.#send(layer, title, platform, source);

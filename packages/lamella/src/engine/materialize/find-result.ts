@@ -1,15 +1,12 @@
 import type { Digest } from "../../files/digest.ts";
 import type { Platform } from "../../image/platform.ts";
-import type { Layer } from "../../oci/descriptor.ts";
 import { mediaType } from "../../oci/media-type.ts";
 import type { Repository } from "../../registry/repository.ts";
 import { annotation } from "../annotation.ts";
-import type { CacheHolder } from "../cache/imported-caches.ts";
 import type { Step } from "../plan.ts";
-import { blobSource } from "./blob-source.ts";
-import type { MadeLayer } from "./layer-job.ts";
 import type { LayerPlaces } from "./make-step.ts";
 import { recallStep, recallStepElsewhere, type StepResult } from "./remembered-step.ts";
+import { takeFromCache } from "./take-from-cache.ts";
 
 /** A step's result that is remembered, and whose layer somebody has. */
 export interface FoundResult extends StepResult {
@@ -53,41 +50,9 @@ async function findLayer(
     const { repository } = target;
     return { layer, ...(repository && { holder: repository }) };
   }
-  for await (const cache of session.caches.holders(layer)) {
-    if (await take(layer, cache, about, places)) {
-      return { layer, holder: target?.repository ?? cache.repository };
-    }
-  }
-  return undefined;
-}
-
-/** Brings a cache's layer to the target, where there is one. Says whether the cache gave it. */
-async function take(
-  made: MadeLayer,
-  cache: CacheHolder,
-  { kind, title, platform }: About,
-  { session, delivery }: LayerPlaces,
-): Promise<boolean> {
-  if (!delivery) return true;
+  const { kind, title, platform } = about;
   const annotations = { [annotation.title]: title, [annotation.kind]: kind };
-  const layer: Layer = { ...made, mediaType: mediaType.layerGzip, annotations };
-  const source = blobSource(layer, cache.repository, session);
-  let failure: { readonly error: unknown } | undefined;
-  const open = async function* (offset: number): AsyncGenerator<Uint8Array, void, void> {
-    try {
-      yield* source.open(offset);
-    } catch (error) {
-      failure = { error };
-      throw error;
-    }
-  };
-  try {
-    await delivery.deliver(layer, { title, from: "cached", platform }, { ...source, open });
-    return true;
-  } catch (error) {
-    session.signal.throwIfAborted();
-    if (!failure) throw error;
-    session.caches.leave(cache, failure.error);
-    return false;
-  }
+  const whole = { ...layer, mediaType: mediaType.layerGzip, annotations };
+  const cache = await takeFromCache(whole, { title, from: "cached", platform }, places);
+  return cache && { layer, holder: target?.repository ?? cache };
 }

@@ -4,13 +4,13 @@ import { readStackOutline, stackOutlineKey } from "../../base/stack-outline.ts";
 import type { Digest } from "../../files/digest.ts";
 import type { Layer } from "../../oci/descriptor.ts";
 import { mediaType } from "../../oci/media-type.ts";
-import { annotation } from "../annotation.ts";
 import type { MaterializedPlan } from "../assemble.ts";
 import type { Executions } from "../execute/executions.ts";
 import type { Step } from "../plan.ts";
 import type { Boundary, PreparedPlan } from "../resolve/prepared-plan.ts";
 import { layerAnnotations } from "./annotations.ts";
 import { blobSource } from "./blob-source.ts";
+import { deliverBaseLayer } from "./deliver-base.ts";
 import type { DeliveredLayer } from "./delivery.ts";
 import { makeStep, type StepOutcome, type Workshop } from "./make-step.ts";
 import { fetchOwnLayers } from "./own-layers.ts";
@@ -73,11 +73,7 @@ export async function materialize(
   };
 
   try {
-    const ofBase = base.layers.map((layer) => {
-      const title = layer.annotations?.[annotation.title] ?? "base";
-      const source = blobSource(layer, base.repository, session);
-      return track(delivery.deliver(layer, { title, from: "base", platform }, source));
-    });
+    const ofBase = base.layers.map((layer) => track(deliverBaseLayer(layer, base, workshop)));
     ofBase.forEach(needed);
     const passed = new Set<Digest>();
     let next = planned;
