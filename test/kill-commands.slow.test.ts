@@ -2,9 +2,10 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import { temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { lamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
 import { type FreshProjects, freshProjects } from "./fresh-projects.ts";
-import type { Moment } from "./interrupted-build.ts";
+import { interruptedBuild, type Moment } from "./interrupted-build.ts";
+import { leftoversOf } from "./leftovers.ts";
 import { build, type Project, tryBuild } from "./project.ts";
 import { type FinishedBuild, stopAndBuild } from "./stop-and-build.ts";
 import { BlobCheck, litterIn } from "./store-check.ts";
@@ -98,6 +99,21 @@ describe("a build with commands that is killed is finished by the next, with the
     expect(killed).toBeGreaterThan(count / 2);
     await expectTidy();
   });
+});
+
+test("what a killed build has left is removed by the next command, whatever it is", async () => {
+  await using project = await projects.next();
+  const place = { folder: project.folder, store: storeOf("lane-3") };
+  const options = { env: { TMPDIR: temporary } };
+  const { orphans } = await interruptedBuild(place, "SIGKILL", "task-output execute", options);
+  expect(orphans).toEqual([]);
+  expect((await leftoversOf(place.store)).join("\n")).toContain("/sys/fs/cgroup/");
+  const { code, stderr } = await lamella(["prune"], {
+    cwd: place.folder,
+    env: { LAMELLA_HOME: place.store },
+  });
+  expect(code, stderr).toBe(0);
+  expect(await leftoversOf(place.store)).toEqual([]);
 });
 
 test.each(moments.slice(2))("Ctrl-C at the event %s ends commands too", async (moment) => {

@@ -3,13 +3,13 @@ import { DigestMemo } from "../files/digest-memo.ts";
 import { createRegistryClient, type RegistryClient } from "../registry/client.ts";
 import { dockerCredentials } from "../registry/credentials.ts";
 import { proxyFromEnvironment } from "../registry/settings.ts";
-import { Store } from "../store/store.ts";
-import { defaultStoreRoot } from "../store/store-root.ts";
+import type { Store } from "../store/store.ts";
 import { cachePlace, cacheReferences } from "./cache/cache-references.ts";
 import { ImportedCaches } from "./cache/imported-caches.ts";
 import type { CachePlace } from "./cache/read-cache.ts";
 import { UsedMemos } from "./cache/used-memos.ts";
 import type { Journal } from "./journal.ts";
+import { openStore } from "./open-store.ts";
 import { Resources } from "./resources.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -52,7 +52,7 @@ export async function openSession(
   signal.addEventListener("abort", () => journal.stop(), { once: true });
   try {
     const { from, to } = cacheReferences(config.cache);
-    const store = resources.use(await Store.open(config.storeRoot ?? defaultStoreRoot(env)));
+    const store = resources.use(await openStore(config, env));
     await store.hold();
     const memo = resources.use(
       // In the store's session: beside the memo it would stay when the process is killed.

@@ -121,7 +121,8 @@ async function removeCgroup(path: string): Promise<void> {
 
 /** Where the hierarchies of cgroups are mounted: one for version 2, one a controller for version 1. */
 async function cgroupMounts(): Promise<string[]> {
-  const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+  // Other systems have none.
+  const lines = (await readFile("/proc/self/mountinfo", "utf8").catch(() => "")).split("\n");
   return lines.flatMap((line) => {
     // proc_pid_mountinfo(5): the mount point is the fifth field, the type the first after a dash.
     const [before = "", after = ""] = line.split(" - ");

@@ -65,14 +65,15 @@ export class Session implements AsyncDisposable {
 }
 
 /**
- * Removes what sessions left behind that were killed. What cannot be removed now stays for the next time: it must not
- * keep anybody from working.
+ * Removes what sessions left behind that were killed, and returns whether there was one. What cannot be removed now stays
+ * for the next time: it must not keep anybody from working.
  */
-export async function removeDeadSessions(sessions: string): Promise<void> {
+export async function removeDeadSessions(sessions: string): Promise<boolean> {
+  let found = false;
   for (const name of await readdir(sessions)) {
     const path = join(sessions, name);
     try {
-      if (name.endsWith(lockSuffix)) await removeDeadSession(path);
+      if (name.endsWith(lockSuffix)) found = (await removeDeadSession(path)) || found;
       // Whoever has a session has its lock's file longer than its folder. This is of a program that outlived the process
       // that it was started by, and made its folder anew.
       else if (!(await exists(path + lockSuffix))) await removeTree(path);
@@ -80,6 +81,7 @@ export async function removeDeadSessions(sessions: string): Promise<void> {
       // Its files are another user's, or still in use.
     }
   }
+  return found;
 }
 
 /**
@@ -98,11 +100,12 @@ export async function otherSessionsSince(sessions: string, own: string): Promise
   return oldest;
 }
 
-async function removeDeadSession(lockPath: string): Promise<void> {
+async function removeDeadSession(lockPath: string): Promise<boolean> {
   using lock = await tryLockFile(lockPath);
-  if (lock === undefined) return;
+  if (lock === undefined) return false;
   await removeTree(lockPath.slice(0, -lockSuffix.length));
   await rm(lockPath, { force: true });
+  return true;
 }
 
 async function removeTree(path: string): Promise<void> {

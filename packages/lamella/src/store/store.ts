@@ -22,11 +22,14 @@ export class Store implements AsyncDisposable {
   readonly root: string;
   readonly blobs: BlobStore;
   readonly memos: MemoStore;
+  /** Whether somebody was killed who worked in the store, and what he left there is removed now. */
+  readonly recovered: boolean;
   #session: Promise<Session> | undefined;
   #closed = false;
 
-  private constructor(root: string) {
+  private constructor(root: string, recovered: boolean) {
     this.root = root;
+    this.recovered = recovered;
     const session = (): Promise<Session> => this.#currentSession();
     this.blobs = new BlobStore(root, session);
     this.memos = new MemoStore(root, session);
@@ -37,16 +40,15 @@ export class Store implements AsyncDisposable {
    * processes left in it. Raises StoreNotWritableError, DiskFullError.
    */
   static async open(root: string): Promise<Store> {
-    const store = new Store(resolve(root));
-    await withStoreFaults(store.root, async () => {
-      await mkdir(store.root, { recursive: true, mode: 0o700 });
+    const absolute = resolve(root);
+    return await withStoreFaults(absolute, async () => {
+      await mkdir(absolute, { recursive: true, mode: 0o700 });
       for (const folder of ["blobs/sha256", "partial", "memos", "locks"]) {
-        await mkdir(store.path(folder), { recursive: true });
+        await mkdir(join(absolute, folder), { recursive: true });
       }
-      for (const folder of filesOfImages) await makePrivate(store.path(folder));
-      await removeDeadSessions(store.path("sessions"));
+      for (const folder of filesOfImages) await makePrivate(join(absolute, folder));
+      return new Store(absolute, await removeDeadSessions(join(absolute, "sessions")));
     });
-    return store;
   }
 
   /** Begins the store's session: what is found in the store or put there from now on is not pruned as long as it lives. */

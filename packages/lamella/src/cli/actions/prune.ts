@@ -1,7 +1,6 @@
+import { openStore } from "../../engine/open-store.ts";
 import type { ContentKind } from "../../store/contents.ts";
 import { type Amount, type PruneReport, prune } from "../../store/prune.ts";
-import { Store } from "../../store/store.ts";
-import { defaultStoreRoot } from "../../store/store-root.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { UsageError } from "../error.ts";
@@ -30,7 +29,7 @@ export async function pruneAction(this: CliContext, flags: PruneFlags): Promise<
   }
   const config = await loadSettings(this, flags.config);
   const { env, signal, process } = this;
-  await using store = await Store.open(config.storeRoot ?? defaultStoreRoot(env));
+  await using store = await openStore(config, env);
   const report = await prune(store, { ...limits(flags), dryRun, signal });
   for (const line of reportLines(report, dryRun)) process.stdout.write(`${line}\n`);
 }
