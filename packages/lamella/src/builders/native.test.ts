@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type RunningRegistry, startRegistry } from "../../testing/docker-registry.ts";
 import { directory, file, makeLayer } from "../../testing/made-base.ts";
-import type { Config } from "../config/config.ts";
+import { type Config, emptyConfig } from "../config/config.ts";
 import { Image } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
 import { assembleImage } from "../oci/assemble.ts";
@@ -24,15 +24,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lamella-native-"));
   registry = await startRegistry();
   client = createRegistryClient({ registries: {}, credentials: anonymous });
-  config = {
-    registries: {},
-    storeRoot: join(folder, "store"),
-    python: {},
-    cache: {},
-    steps: {},
-    sources: new Map(),
-    warnings: [],
-  };
+  config = { ...emptyConfig, storeRoot: join(folder, "store") };
   await pushBase();
 });
 

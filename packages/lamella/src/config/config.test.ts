@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadConfig } from "./config.ts";
+import { emptyConfig, loadConfig } from "./config.ts";
+import { ConfigFile } from "./config-file.ts";
 import { ConfigFileError, ConfigFileUnreadableError } from "./error.ts";
+import { readFileSettings } from "./file-settings.ts";
 
 let cwd: string;
 beforeAll(async () => {
@@ -20,14 +22,7 @@ async function load(yaml: string, env: Record<string, string> = {}) {
 describe("loadConfig", () => {
   test("without a file and variables nothing is set", async () => {
     const config = await loadConfig({ cwd: join(cwd, "nowhere"), env: {} });
-    expect(config).toEqual({
-      registries: {},
-      python: {},
-      cache: {},
-      steps: {},
-      sources: new Map(),
-      warnings: [],
-    });
+    expect(config).toEqual(emptyConfig);
   });
 
   test("reads our section of Flyte's file, and Flyte's registry", async () => {
@@ -168,8 +163,6 @@ describe("loadConfig", () => {
   });
 
   test("whatever the text, the answer is a configuration or a typed error", async () => {
-    const { parseConfigFile } = await import("./config-file.ts");
-    const place = { file: "f.yaml", folder: "/", home: undefined };
     const line = fc.constantFrom(
       "lamella:",
       "  registries:",
@@ -181,15 +174,19 @@ describe("loadConfig", () => {
       "\t- x",
       "image: *b",
       "---",
+      "[images]",
+      "[lamella]",
+      "store = x",
+      "spark : acme/spark",
     );
     const anyText = fc.oneof(
       fc.string(),
       fc.array(line).map((lines) => lines.join("\n")),
     );
-    fc.assert(
-      fc.property(anyText, (text) => {
+    await fc.assert(
+      fc.asyncProperty(anyText, fc.constantFrom("/f.yaml", "/f.config"), async (text, path) => {
         try {
-          parseConfigFile(text, place);
+          readFileSettings(await ConfigFile.parse(text, path), undefined);
         } catch (error) {
           expect(error).toBeInstanceOf(ConfigFileError);
         }

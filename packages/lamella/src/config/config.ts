@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { systemWords } from "../files/system-words.ts";
-import { ConfigFileUnreadableError } from "./error.ts";
+import { resolve } from "node:path";
+import type { FilePosition } from "./config-document.ts";
+import { ConfigFile } from "./config-file.ts";
 
 /** How one registry is reached. The key in {@link Config.registries} is its host as image references have it. */
 export interface RegistryConfig {
@@ -42,19 +41,10 @@ export interface StepLimits {
 /** Who set a value. */
 export type SettingSource =
   | { readonly kind: "environment"; readonly variable: string }
-  | {
-      readonly kind: "file";
-      readonly file: string;
-      /** Both counted from 1. */
-      readonly line: number;
-      readonly column: number;
-    };
+  | ({ readonly kind: "file" } & FilePosition);
 
 /** Something in a configuration file that has no effect, most likely by mistake. */
-export interface ConfigWarning {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
+export interface ConfigWarning extends FilePosition {
   readonly message: string;
 }
 
@@ -70,24 +60,35 @@ export interface Config {
   readonly python: PythonIndexConfig;
   readonly cache: CacheConfig;
   readonly steps: StepLimits;
+  /** Images by the friendly names that definitions call them by, as they are written: a tag may be absent. */
+  readonly images: Readonly<Record<string, string>>;
   /** Who set each value, by the path of its names, for example `registries/docker.io/mirror` or `storeRoot`. */
   readonly sources: ReadonlyMap<string, SettingSource>;
   readonly warnings: readonly ConfigWarning[];
 }
 
 export interface LoadConfigOptions {
-  /** A file to read instead of `./config.yaml`; it must exist. */
+  /** A file to read instead of the one that {@link ConfigFile.auto} finds; it must exist. */
   readonly file?: string;
-  /** The folder that `./config.yaml` and a relative `file` are sought in. */
+  /** The folder that files are sought from, and that a relative `file` is relative to. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Name of the file that is read when none is named (Flyte's own, which has a `lamella:` section for us). */
-const defaultFileName = "config.yaml";
+/** What holds where nothing is set anywhere. */
+export const emptyConfig: Config = {
+  registries: {},
+  python: {},
+  cache: {},
+  steps: {},
+  images: {},
+  sources: new Map(),
+  warnings: [],
+};
 
 /**
- * Reads the settings from the environment and `./config.yaml` (or `file`). The environment wins.
+ * Reads the settings from the environment and one configuration file: `file`, else the first that {@link ConfigFile.auto}
+ * finds. The environment wins.
  *
  * ```yaml
  * lamella:
@@ -99,24 +100,27 @@ const defaultFileName = "config.yaml";
  *   steps: { timeout: 30m, memory: 4GB }
  * image:
  *   registry: ghcr.io/acme
+ * images:
+ *   spark: ghcr.io/acme/spark:v2
  * ```
  *
  * Paths in a file are relative to its folder. Other sections are Flyte's and not looked at. Raises ConfigFileError for
- * a malformed file and ConfigFileUnreadableError for a named one that cannot be read.
+ * a malformed file and ConfigFileUnreadableError for one that cannot be read.
+ *
+ * @example
+ * ```ts
+ * const config = await loadConfig({ cwd: process.cwd(), env: process.env });
+ * await build(image, { config: { ...config, defaultRegistry: "ghcr.io/acme" } });
+ * ```
  */
 export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const { cwd, env } = options;
-  const file = resolve(cwd, options.file ?? defaultFileName);
-  const text = await readConfigText(file, options.file !== undefined);
-  // The YAML parser and the schema are most of the CLI's start-up: loaded only when there is a file.
-  const fromFile =
-    text === undefined
-      ? undefined
-      : (await import("./config-file.ts")).parseConfigFile(text, {
-          file,
-          folder: dirname(file),
-          home: env["HOME"],
-        });
+  const file =
+    options.file === undefined
+      ? await ConfigFile.auto({ cwd, env })
+      : await ConfigFile.read(resolve(cwd, options.file));
+  // The schema takes longer to load than all else that most commands do: only when there is a file.
+  const fromFile = file && (await import("./file-settings.ts")).readFileSettings(file, env["HOME"]);
   const sources = new Map(fromFile?.sources);
   const override = (setting: string, variable: string): string | undefined => {
     const value = env[variable];
@@ -129,31 +133,17 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const storeRoot = lamellaHome === undefined ? fromFile?.store : resolve(cwd, lamellaHome);
   const defaultRegistry =
     override("defaultRegistry", "FLYTE_IMAGE_REGISTRY") ?? fromFile?.defaultRegistry;
+  const { registries, python, cache, steps, images, warnings } = fromFile ?? emptyConfig;
   return {
-    ...(fromFile && { file }),
-    registries: fromFile?.registries ?? {},
+    ...(file && { file: file.path }),
+    registries,
     ...(storeRoot !== undefined && { storeRoot }),
     ...(defaultRegistry !== undefined && { defaultRegistry }),
-    python: fromFile?.python ?? {},
-    cache: fromFile?.cache ?? {},
-    steps: fromFile?.steps ?? {},
+    python,
+    cache,
+    steps,
+    images,
     sources,
-    warnings: fromFile?.warnings ?? [],
+    warnings,
   };
-}
-
-async function readConfigText(file: string, named: boolean): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (!named && (code === "ENOENT" || code === "ENOTDIR")) return undefined;
-    throw new ConfigFileUnreadableError(
-      `Cannot read the configuration file ${file}: ${systemWords(error)}.`,
-      named
-        ? "Name a file that exists, or leave --config away to use ./config.yaml."
-        : "Make the file readable, or move it away.",
-      { cause: error },
-    );
-  }
 }

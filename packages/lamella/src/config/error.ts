@@ -1,4 +1,5 @@
 import { LamellaError } from "../error.ts";
+import type { FilePosition } from "./config-document.ts";
 
 /** A configuration file that is not what it should be. The message begins with `file:line:column`. */
 export class ConfigFileError extends LamellaError {
@@ -9,19 +10,15 @@ export class ConfigFileError extends LamellaError {
   /** Counted from 1, in UTF-16 code units. */
   readonly column: number;
 
-  constructor(
-    at: { readonly file: string; readonly line: number; readonly column: number },
-    problem: string,
-    hint: string,
-  ) {
-    super(`${at.file}:${at.line}:${at.column}: ${problem}`, hint);
+  constructor(at: FilePosition, problem: string, hint: string, options?: ErrorOptions) {
+    super(`${at.file}:${at.line}:${at.column}: ${problem}`, hint, options);
     this.file = at.file;
     this.line = at.line;
     this.column = at.column;
   }
 }
 
-/** A configuration file that was asked for and cannot be read. */
+/** A configuration file that was asked for, or is there, and cannot be read. */
 export class ConfigFileUnreadableError extends LamellaError {
   readonly code = "config-unreadable";
 }

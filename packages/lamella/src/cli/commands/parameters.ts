@@ -15,7 +15,7 @@ export const commonFlags: FlagParametersForType<CommonFlags, CliContext> = {
     parse: String,
     optional: true,
     placeholder: "FILE",
-    brief: "FILE with settings, instead of ./config.yaml",
+    brief: "FILE with settings, instead of the first of the usual ones",
   },
   debug: {
     kind: "boolean",

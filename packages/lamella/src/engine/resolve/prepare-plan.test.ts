@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { writeTinyWheels } from "../../../testing/tiny-wheel.ts";
 import type { Base } from "../../base/base.ts";
 import { emptyOutline, type Outline } from "../../base/outline.ts";
+import { emptyConfig } from "../../config/config.ts";
 import { sha256 } from "../../files/digest.ts";
 import { withDefinitionRoot } from "../../image/definition-root.ts";
 import { Image } from "../../image/image.ts";
@@ -38,13 +39,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 beforeEach(async () => {
   const config = {
-    registries: {},
+    ...emptyConfig,
     storeRoot: join(folder, "store"),
     python: { findLinks: [join(folder, "wheels")], noIndex: true },
-    cache: {},
-    steps: {},
-    sources: new Map(),
-    warnings: [],
   };
   session = await openSession(config, process.env, new Journal(() => undefined));
 });
