@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import { startLamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { lamella, startLamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { startAptMirror } from "./apt-mirror.ts";
 import { freshProjects } from "./fresh-projects.ts";
 import { installForAll } from "./install-for-all.ts";
 import { nastyCommands } from "./nasty-commands.ts";
@@ -62,15 +63,23 @@ async function addUser(options: { readonly subordinateIds: boolean }): Promise<U
   };
 }
 
+interface OwnProject {
+  readonly project: Project;
+  readonly options: RunOptions;
+}
+
 /** A project that is a user's own, and how he builds it. */
 async function projectOf(
   user: User,
   name: string,
   ...commands: readonly string[]
-): Promise<{ readonly project: Project; readonly options: RunOptions }> {
+): Promise<OwnProject> {
   const call = `withCommands(${commands.map((command) => JSON.stringify(command)).join(", ")})`;
-  const definition = debianImage(registry.host, name, call);
-  const project = await createProject({ mirror: registry.host, definition });
+  return await projectWith(user, registry.host, debianImage(registry.host, name, call));
+}
+
+async function projectWith(user: User, mirror: string, definition: string): Promise<OwnProject> {
+  const project = await createProject({ mirror, definition });
   const home = dirname(project.folder);
   await run("chown", ["--recursive", `${user.uid}:${user.gid}`, home]);
   const env = { HOME: home, TMPDIR: home, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
@@ -147,6 +156,33 @@ test("killed, a user's build leaves nothing behind", async () => {
     .poll(async () => (await left()).filter((path) => path.includes("/step-")), { timeout: 20_000 })
     .toEqual([]);
   expect(await processes()).not.toContain("sleep 0.4321");
+});
+
+test("a user's store is pruned to the last file, and then its folder is his to remove", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  await using mirror = await startAptMirror();
+  // Package archives leave folders of another user's in the caches.
+  const calls = ['withAptPackages("tree")', `withCommands(${JSON.stringify(owners)}, "false")`];
+  const definition = debianImage(mirror.host, "pruned", ...calls);
+  const { project, options } = await projectWith(user, mirror.host, definition);
+  await using _ = project;
+  const { events } = await tryBuild(project, [], options);
+  expect(events.at(-1)).toMatchObject({ kind: "failed", code: "command-failed" });
+  const asUser = {
+    ...options,
+    cwd: project.folder,
+    env: { ...options.env, LAMELLA_HOME: project.store },
+  };
+  const place = { uid: user.uid, gid: user.gid };
+  await expect(run("ls", ["--recursive", project.store], place)).rejects.toThrow(/denied/);
+
+  const look = await lamella(["prune", "--all", "--dry-run"], asUser);
+  const pruned = await lamella(["prune", "--all"], asUser);
+  expect([pruned.code, pruned.stderr]).toEqual([0, ""]);
+  const [unpacked] = /unpacked layers.*\n.*caches of commands.*\n/.exec(look.stdout) ?? [];
+  expect(pruned.stdout).toContain(unpacked);
+  expect(pruned.stdout).toContain("; 0 items, 0 B stay.");
+  await run("rm", ["--recursive", project.store], place);
 });
 
 /** How a user runs a command that root starts in a namespace. */

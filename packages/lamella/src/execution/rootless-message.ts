@@ -1,21 +1,34 @@
 import type { Layer } from "../oci/descriptor.ts";
+import type { PruneOptions, PruneReport } from "../store/prune.ts";
 import type { StepOptions } from "./step.ts";
 
-/** What the process that is started in a user namespace is asked. Sent through a pipe: secrets are in it. */
-export type RootlessRequest =
+/** What the process that is started in a user namespace is to do. Sent through a pipe: secrets are in it. */
+export type RootlessWork =
   | {
       readonly kind: "step";
       readonly storeRoot: string;
       readonly options: Omit<StepOptions, "store" | "onOutput" | "signal" | "onProgress">;
     }
-  /** To give up what it is at. */
-  | { readonly kind: "end" };
+  | {
+      readonly kind: "prune";
+      readonly storeRoot: string;
+      readonly options: Omit<PruneOptions, "signal">;
+    };
+
+/** What comes of it. */
+export interface RootlessResults {
+  readonly step: Layer | undefined;
+  readonly prune: PruneReport;
+}
+
+/** What it is asked: its work once, and then perhaps to give it up. */
+export type RootlessRequest = RootlessWork | { readonly kind: "end" };
 
 /** What it tells: any number of the first two, then one of the others. */
 export type RootlessAnswer =
   | { readonly kind: "output"; readonly stream: "stdout" | "stderr"; readonly bytes: Uint8Array }
   | { readonly kind: "progress"; readonly layer: Layer; readonly bytes: number }
-  | { readonly kind: "done"; readonly layer: Layer | undefined }
+  | { readonly kind: "done"; readonly result: RootlessResults[keyof RootlessResults] }
   | RootlessFailure;
 
 /** An error, as plain data. */

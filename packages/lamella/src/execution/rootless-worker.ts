@@ -1,13 +1,20 @@
 import { LamellaError } from "../error.ts";
+import { prune } from "../store/prune.ts";
 import { Store } from "../store/store.ts";
 import { StepFailedError } from "./error.ts";
-import type { RootlessAnswer, RootlessFailure, RootlessRequest } from "./rootless-message.ts";
+import type {
+  RootlessAnswer,
+  RootlessFailure,
+  RootlessRequest,
+  RootlessResults,
+  RootlessWork,
+} from "./rootless-message.ts";
 import { runStep } from "./run-step.ts";
 
-// The body of the process that is root in a user namespace: takes one step, and answers with its layer. It gives up
-// when its parent says so, or has ended.
+// The body of the process that is root in a user namespace: does one work, and answers with what came of it. It
+// gives up when its parent says so, or has ended.
 const stop = new AbortController();
-const abort = (): void => stop.abort(new Error("The step is to end."));
+const abort = (): void => stop.abort(new Error("The work is to end."));
 
 process.on("disconnect", abort);
 // Ctrl-C reaches all processes of a terminal; what it means is the parent's to say.
@@ -18,25 +25,34 @@ process.on("message", (request: RootlessRequest) => {
   else void work(request);
 });
 
-async function work({
-  storeRoot,
-  options,
-}: RootlessRequest & { readonly kind: "step" }): Promise<void> {
+async function work(asked: RootlessWork): Promise<void> {
   try {
-    await using store = await Store.open(storeRoot);
-    const layer = await runStep({
-      ...options,
-      store,
-      signal: stop.signal,
-      onOutput: (stream, bytes) => answer({ kind: "output", stream, bytes }),
-      onProgress: (of, bytes) => answer({ kind: "progress", layer: of, bytes }),
-    });
-    answer({ kind: "done", layer });
+    await using store = await Store.open(asked.storeRoot);
+    answer({ kind: "done", result: await resultOf(asked, store) });
   } catch (error) {
     answer(failure(error));
   }
   // Sent messages go first.
   if (process.connected) process.disconnect();
+}
+
+async function resultOf(
+  asked: RootlessWork,
+  store: Store,
+): Promise<RootlessResults[keyof RootlessResults]> {
+  const { signal } = stop;
+  switch (asked.kind) {
+    case "step":
+      return await runStep({
+        ...asked.options,
+        store,
+        signal,
+        onOutput: (stream, bytes) => answer({ kind: "output", stream, bytes }),
+        onProgress: (layer, bytes) => answer({ kind: "progress", layer, bytes }),
+      });
+    case "prune":
+      return await prune(store, { ...asked.options, signal });
+  }
 }
 
 function answer(message: RootlessAnswer): void {

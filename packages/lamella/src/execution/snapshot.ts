@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import pLimit from "p-limit";
@@ -26,6 +26,9 @@ export interface UnpackOptions {
   /** Told for each piece of a layer that is unpacked; `bytes` is its length in the blob. */
   readonly onProgress?: ((layer: Layer, bytes: number) => void) | undefined;
 }
+
+/** Of the snapshots whose files have the owners that layers say. */
+const allIdsFolder = "sha256";
 
 const paths = z.array(z.string());
 const recordSchema = z.object({ implied: paths, opaque: paths, attributed: paths });
@@ -84,6 +87,8 @@ async function createSnapshot(
   const folder = join(scratch.path, "snapshot");
   const target = snapshotFolder(layer.diffId, store);
   try {
+    // Before any file has another owner: by this folder it is known that some may (pruneStore).
+    await mkdir(dirname(target), { recursive: true });
     await mkdir(join(folder, "fs"), { recursive: true, mode: 0o755 });
     const blob = progress(store.blobs.read(layer.digest, { signal }), (bytes) =>
       onProgress?.(layer, bytes),
@@ -92,7 +97,6 @@ async function createSnapshot(
     const { diffId, ...record } = await unpackLayer(tar, join(folder, "fs"), { signal });
     if (diffId !== layer.diffId) throw diffIdMismatch(layer, diffId);
     await writeFile(join(folder, "snapshot.json"), JSON.stringify(record));
-    await mkdir(dirname(target), { recursive: true });
     // What is there has no readable record.
     await rm(target, { recursive: true, force: true });
     await rename(folder, target);
@@ -119,9 +123,18 @@ async function readSnapshot(
   }
 }
 
+/**
+ * Whether a store has, or had, files of a user's subordinate ids, which he can neither see nor remove but in a user
+ * namespace.
+ */
+export async function hasMappedFiles(store: Store): Promise<boolean> {
+  const names = await readdir(store.path("snapshots")).catch(() => []);
+  return names.some((name) => name !== allIdsFolder);
+}
+
 function snapshotFolder(diffId: Digest, store: Store): string {
   // Files have other owners on disk where ids are mapped.
-  return store.path("snapshots", mappedIds() ?? "sha256", digestHex(diffId));
+  return store.path("snapshots", mappedIds() ?? allIdsFolder, digestHex(diffId));
 }
 
 async function* progress(

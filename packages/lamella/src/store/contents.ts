@@ -28,12 +28,13 @@ export interface StoreContent {
 const places: readonly {
   readonly kind: ContentKind;
   readonly folder: readonly string[];
-  readonly each: "entry" | "file" | "folder itself";
+  readonly each: "entry" | "entry of an entry" | "file" | "folder itself";
 }[] = [
   { kind: "blobs", folder: ["blobs", "sha256"], each: "entry" },
   { kind: "partial", folder: ["partial"], each: "entry" },
   { kind: "memos", folder: ["memos"], each: "file" },
-  { kind: "snapshots", folder: ["snapshots", "sha256"], each: "entry" },
+  // A folder for each name that ids have (execution/user-namespace.ts).
+  { kind: "snapshots", folder: ["snapshots"], each: "entry of an entry" },
   { kind: "wheels", folder: ["built-wheels"], each: "entry" },
   { kind: "caches", folder: ["caches"], each: "entry" },
   { kind: "tools", folder: ["tools"], each: "entry" },
@@ -49,8 +50,7 @@ export async function* storeContents(
 ): AsyncGenerator<StoreContent, void, void> {
   for (const { kind, folder, each } of places) {
     const top = join(root, ...folder);
-    const paths =
-      each === "folder itself" ? [top] : each === "entry" ? entryPaths(top) : filePaths(top);
+    const paths = pathsIn(top, each);
     for await (const path of paths) {
       signal?.throwIfAborted();
       const stats = await statsOf(path);
@@ -58,6 +58,26 @@ export async function* storeContents(
       const bytes = stats.isDirectory() ? await diskUsage(path, stats) : allocated(stats);
       yield { kind, path, bytes, lastUsed: stats.mtimeMs };
     }
+  }
+}
+
+async function* pathsIn(
+  top: string,
+  each: (typeof places)[number]["each"],
+): AsyncGenerator<string, void, void> {
+  switch (each) {
+    case "folder itself":
+      yield top;
+      break;
+    case "file":
+      yield* filePaths(top);
+      break;
+    case "entry":
+      yield* entryPaths(top);
+      break;
+    case "entry of an entry":
+      for await (const path of entryPaths(top)) yield* entryPaths(path);
+      break;
   }
 }
 

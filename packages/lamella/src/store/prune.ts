@@ -46,7 +46,9 @@ export async function prune(store: Store, options: PruneOptions = {}): Promise<P
   await using _ = await acquireLock(store, "prune", { signal });
   await using scratch = await store.scratch("prune");
   const session = basename(dirname(scratch.path));
-  const contents = await Array.fromAsync(storeContents(store.root, signal));
+  const contents = await withStoreFaults(store.root, () =>
+    Array.fromAsync(storeContents(store.root, signal)),
+  );
   await using announced = dryRun ? undefined : await announce(store, session, signal);
   const usedSince = await otherSessionsSince(store.path("sessions"), session);
   const removed = emptyAmounts();
@@ -60,7 +62,8 @@ export async function prune(store: Store, options: PruneOptions = {}): Promise<P
       inUse = add(inUse, content);
       continue;
     }
-    if (!dryRun && !(await remove(content, store, scratch.path, trash))) {
+    const goes = (): Promise<boolean> => remove(content, store, scratch.path, trash);
+    if (!dryRun && !(await withStoreFaults(content.path, goes))) {
       inUse = add(inUse, content);
       continue;
     }

@@ -30,7 +30,7 @@ export async function pruneAction(this: CliContext, flags: PruneFlags): Promise<
   const config = await loadSettings(this, flags.config);
   const { env, signal, process } = this;
   await using store = await openStore(config, env);
-  const report = await prune(store, { ...limits(flags), dryRun, signal });
+  const report = await pruneStore(store, { ...limits(flags), dryRun, signal });
   for (const line of reportLines(report, dryRun)) process.stdout.write(`${line}\n`);
 }
 
