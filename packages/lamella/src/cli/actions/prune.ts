@@ -1,6 +1,7 @@
 import { openStore } from "../../engine/open-store.ts";
+import { pruneStore } from "../../execution/prune-store.ts";
 import type { ContentKind } from "../../store/contents.ts";
-import { type Amount, type PruneReport, prune } from "../../store/prune.ts";
+import type { Amount, PruneReport } from "../../store/prune.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { UsageError } from "../error.ts";
