@@ -8,9 +8,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMirror } from "../packages/lamella/testing/debian-base.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
 import { lamella, startLamella, temporaryFolder } from "../packages/lamella/testing/lamella.ts";
+import { mountSmallDisk } from "../packages/lamella/testing/small-disk.ts";
 import { startAptMirror } from "./apt-mirror.ts";
 import { freshProjects } from "./fresh-projects.ts";
 import { installForAll } from "./install-for-all.ts";
+import { leftoversOf } from "./leftovers.ts";
 import { nastyCommands } from "./nasty-commands.ts";
 import {
   build,
@@ -22,6 +24,7 @@ import {
 } from "./project.ts";
 import { stopAndBuild } from "./stop-and-build.ts";
 import { TagCheck } from "./tag-check.ts";
+import { executed } from "./tasks.ts";
 
 // Commands of an image, executed by somebody who is not root.
 
@@ -191,17 +194,33 @@ function becoming({ uid, gid }: User): readonly [string, ...string[]] {
   return ["setpriv", ...identity, "--", ...program];
 }
 
+interface Home extends AsyncDisposable {
+  readonly options: Required<Pick<RunOptions, "env" | "program">>;
+  /** Makes a project the user's own, with a store in his home. */
+  take(project: Project): Promise<Pick<Project, "folder" | "store">>;
+}
+
+async function homeOf(user: User): Promise<Home> {
+  const { path, [Symbol.asyncDispose]: dispose } = await temporaryFolder("lamella-home-");
+  await chown(path, user.uid, user.gid);
+  return {
+    options: {
+      env: { HOME: path, TMPDIR: path, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      program: becoming(user),
+    },
+    take: async ({ folder }) => {
+      await run("chown", ["--recursive", `${user.uid}:${user.gid}`, dirname(folder)]);
+      return { folder, store: join(path, "store") };
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
 test("stopped at any moment, a user's build is finished by the next, and nothing is left", async () => {
   await using user = await addUser({ subordinateIds: true });
   await using projects = await freshProjects(registry.host, "stopped", { executes: true });
   const tags = new TagCheck(registry.host, "stopped");
-  await using home = await temporaryFolder("lamella-home-");
-  await chown(home.path, user.uid, user.gid);
-  const options = {
-    env: { HOME: home.path, TMPDIR: home.path, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-    program: becoming(user),
-    tags,
-  };
+  await using home = await homeOf(user);
   for (const [signal, moment] of [
     ["SIGKILL", "task-started execute"],
     ["SIGKILL", "task-output execute"],
@@ -212,10 +231,41 @@ test("stopped at any moment, a user's build is finished by the next, and nothing
     ["SIGINT", "task-output execute"],
   ] as const) {
     await using project = await projects.next();
-    await run("chown", ["--recursive", `${user.uid}:${user.gid}`, dirname(project.folder)]);
-    const place = { folder: project.folder, store: join(home.path, "store") };
-    const { interrupted } = await stopAndBuild(place, signal, moment, options);
+    const place = await home.take(project);
+    const { interrupted } = await stopAndBuild(place, signal, moment, { ...home.options, tags });
     expect(interrupted || typeof moment === "object").toBe(true);
     expect((await stat(place.store)).uid).toBe(user.uid);
+  }
+});
+
+test("what ends a user's command leaves nothing, and the next build goes on from there", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  await using projects = await freshProjects(registry.host, "ended", { executes: true });
+  await using home = await homeOf(user);
+  await using disk = await mountSmallDisk("30m");
+  await chown(disk.path, user.uid, user.gid);
+  for (const [command, args, code] of [
+    ["(setsid sleep 1015 &); sleep 1015", ["--step-timeout", "1s"], "execution-step-timeout"],
+    ["(setsid sleep 1015 &); exit 3", [], "command-failed"],
+    ["dd if=/dev/zero of=/large bs=1M count=50", [], "store-disk-full"],
+  ] as const) {
+    await using project = await projects.next();
+    const [before, after] = [`echo ${code} > /before`, `echo ${code} > /after`];
+    // Without packages it needs no uv, which would have to be installed for him, which fills the disk.
+    await project.write("packages.json", "[]");
+    await project.write("commands.json", JSON.stringify([before, command]));
+    const { folder, store: ample } = await home.take(project);
+    const store = code === "store-disk-full" ? join(disk.path, "store") : ample;
+
+    const { events } = await tryBuild({ folder, store }, args, home.options);
+
+    expect(events.at(-1)).toMatchObject({ kind: "failed", code });
+    expect(executed(events).map(({ outcome }) => outcome)).toEqual(["done", "failed"]);
+    expect(await leftoversOf(store)).toEqual([]);
+    expect(await processes()).not.toContain("sleep 1015");
+    await project.write("commands.json", JSON.stringify([before, after]));
+    const next = await tryBuild({ folder, store }, [], home.options);
+    expect(next.code, next.stderr).toBe(0);
+    expect(executed(next.events).map(({ name }) => name)).toEqual([after]);
   }
 });
