@@ -14,7 +14,7 @@ import type { FileEntry } from "../files/entry.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { sourceLines } from "./apt-sources.ts";
 import { mirrorReference, promisedPython } from "./bootstrap.ts";
-import { debianRoot } from "./debian-root.ts";
+import { type DebianRootOptions, debianRoot } from "./debian-root.ts";
 import { BootstrapFailedError, BootstrapUnavailableError } from "./error.ts";
 import { runMmdebstrap } from "./mmdebstrap.ts";
 
@@ -25,11 +25,14 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** What is left of a root: path, and content of files. */
-async function cleaned(entries: readonly MadeEntry[]): Promise<Map<string, string>> {
+async function cleaned(
+  entries: readonly MadeEntry[],
+  options: DebianRootOptions = {},
+): Promise<Map<string, string>> {
   const tar = join(folder, "root.tar");
   await writeFile(tar, await tarOf(entries));
   const left = new Map<string, string>();
-  for await (const entry of debianRoot(tar)) left.set(entry.path, await contentOf(entry));
+  for await (const entry of debianRoot(tar, options)) left.set(entry.path, await contentOf(entry));
   return left;
 }
 
@@ -42,6 +45,13 @@ async function contentOf(entry: FileEntry): Promise<string> {
 }
 
 describe("debianRoot", () => {
+  test("leaves the archives named where they are wanted", async () => {
+    const sources = "deb http://archive.example/debian bookworm main\n";
+    const entries = [file("etc/apt/sources.list", sources), file("etc/hostname", "builder-7\n")];
+    const left = await cleaned(entries, { keepsSources: true });
+    expect([...left]).toEqual([["etc/apt/sources.list", sources]]);
+  });
+
   test("leaves the machine's traces out and the rest as it is", async () => {
     const left = await cleaned([
       directory("./"),

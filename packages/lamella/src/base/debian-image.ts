@@ -6,7 +6,7 @@ import { writeLayer } from "../oci/layer.ts";
 import { mediaType } from "../oci/media-type.ts";
 import type { Store } from "../store/store.ts";
 import { debianSources } from "./apt-sources.ts";
-import { debianRoot } from "./debian-root.ts";
+import { type DebianRootOptions, debianRoot } from "./debian-root.ts";
 import { runMmdebstrap } from "./mmdebstrap.ts";
 import type { Outline } from "./outline.ts";
 import { encodeOutlineAnnotation, outlineAnnotation, outlineKey } from "./outline-annotation.ts";
@@ -17,6 +17,8 @@ export interface DebianImageOptions {
   readonly suite: string;
   /** Whether Python (the suite's) and its `venv` are in it. */
   readonly python: boolean;
+  /** Whether this machine's archives are named in it, so that apt-get works in what is made of it. */
+  readonly keepsSources?: boolean | undefined;
   readonly platform: Platform;
   /** Where the image's blobs are put. */
   readonly store: Store;
@@ -39,7 +41,7 @@ export interface DebianImage {
  * (`unpacked-root.ts`), since nothing is emulated. Its manifest carries its outline. Raises what runMmdebstrap and debianRoot raise.
  */
 export async function makeDebianImage(options: DebianImageOptions): Promise<DebianImage> {
-  const { suite, python, platform, store, env, signal } = options;
+  const { suite, python, keepsSources, platform, store, env, signal } = options;
   await using scratch = await store.scratch("bootstrap");
   const tar = join(scratch.path, "root.tar");
   await runMmdebstrap({
@@ -56,7 +58,7 @@ export async function makeDebianImage(options: DebianImageOptions): Promise<Debi
   });
   const read = signal === undefined ? {} : { signal };
   await using writer = await store.blobs.create();
-  const { diffId } = await writeLayer(entries(tar, python, read), writer, read);
+  const { diffId } = await writeLayer(entries(tar, python, { keepsSources, signal }), writer, read);
   const blob = await writer.commit();
   const layer = { mediaType: mediaType.layerGzip, ...blob, diffId };
   const source = { ...layer, open: () => store.blobs.read(layer.digest, read) };
@@ -89,7 +91,7 @@ const programs = "usr/local/bin";
 async function* entries(
   tar: string,
   python: boolean,
-  options: { readonly signal?: AbortSignal },
+  options: DebianRootOptions,
 ): AsyncGenerator<FileEntry, void, void> {
   for await (const entry of debianRoot(tar, options)) {
     yield entry;

@@ -4,8 +4,13 @@ import type { TarEntry } from "../oci/tar-entry.ts";
 import { readTar } from "../oci/tar-reader.ts";
 import { BootstrapFailedError } from "./error.ts";
 
-/** Where sources.list says what it no longer says. */
 const sourcesList = "etc/apt/sources.list";
+
+export interface DebianRootOptions {
+  /** Whether the archives that the root was made from stay named in it. */
+  readonly keepsSources?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Files of the machine that made the root, and of the making. */
 const traces = new Set([
@@ -46,14 +51,15 @@ function isKept(entry: TarEntry): boolean {
 
 /**
  * The entries of a layer out of the tar of a root filesystem that mmdebstrap made, with nothing in them of the machine
- * that it ran on: no name, no resolver, no archive's address, no logs, lists, caches, locks or devices. Hard links become
- * copies. Contents are to be read in order, each before the next entry is asked for. Raises BootstrapFailedError for what
+ * that it ran on: no name, no resolver, no archive's address unless it is wanted, no logs, lists, caches, locks or devices.
+ * Hard links become copies. Contents are to be read in order, each before the next entry is asked for. Raises BootstrapFailedError for what
  * a layer cannot hold.
  */
 export async function* debianRoot(
   tar: string,
-  options: { readonly signal?: AbortSignal } = {},
+  { keepsSources = false, signal }: DebianRootOptions = {},
 ): AsyncGenerator<FileEntry, void, void> {
+  const options = signal ? { signal } : {};
   const sizes = new Map<string, number>();
   for await (const entry of readTar(createReadStream(tar), options)) {
     if (entry.kind === "file") sizes.set(entry.path, entry.size);
@@ -68,7 +74,8 @@ export async function* debianRoot(
         yield { kind: "symlink", path, target: entry.target, uid, gid };
         break;
       case "file": {
-        const replaced = replacements.get(path);
+        const isWanted = keepsSources && path === sourcesList;
+        const replaced = isWanted ? undefined : replacements.get(path);
         yield replaced === undefined
           ? {
               kind: "file",

@@ -75,7 +75,7 @@ export class AptPackageNotFoundError extends LamellaError {
   }
 }
 
-/** The base has no apt. */
+/** The base has no apt, or apt there has no archives. */
 export class NoAptError extends LamellaError {
   readonly code = "apt-missing";
 }

@@ -13,6 +13,7 @@ import { loadSettings } from "./settings.ts";
 export interface BaseBootstrapFlags extends CommonFlags {
   readonly suite: string;
   readonly python?: boolean;
+  readonly aptSources?: boolean;
   readonly as: string;
   readonly to: string;
   readonly platform?: readonly Platform[];
@@ -23,7 +24,7 @@ export async function baseBootstrapAction(
   this: CliContext,
   flags: BaseBootstrapFlags,
 ): Promise<void> {
-  const { suite, python = false, to } = flags;
+  const { suite, python = false, aptSources: keepsSources, to } = flags;
   const as = parseReference(flags.as);
   const machine = machinePlatform();
   const platforms = [...new Set(flags.platform ?? [machine])];
@@ -38,7 +39,7 @@ export async function baseBootstrapAction(
     const made: DebianImage[] = [];
     for (const platform of platforms) {
       const title = `Debian ${suite} for ${platform} from this machine's apt sources`;
-      const options = { suite, python, platform, store, env, signal };
+      const options = { suite, python, keepsSources, platform, store, env, signal };
       const make = (task: RunningTask): Promise<DebianImage> =>
         // It takes minutes: what goes on is worth knowing.
         makeDebianImage({ ...options, onLine: (line) => task.output("stderr", line) });

@@ -19,6 +19,12 @@ const bootstrap: Command<CliContext> = buildCommand({
         withNegated: false,
         brief: "With the release's Python",
       },
+      aptSources: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "With this machine's archives named in it, for withAptPackages",
+      },
       as: {
         kind: "parsed",
         parse: String,
@@ -44,7 +50,7 @@ const bootstrap: Command<CliContext> = buildCommand({
   },
   docs: {
     brief: "Make a Debian base image from the machine's apt sources",
-    customUsage: ["--suite SUITE [--python] --as REF --to HOST"],
+    customUsage: ["--suite SUITE [--python] [--apt-sources] --as REF --to HOST"],
     fullDescription: teach(
       "Makes a base image with mmdebstrap, with nothing of this machine in it, and pushes it to a registry: for places\nwithout a way to the public ones. Needs root. Nothing is emulated: for a platform that is not this machine's,\nDebian's packages are unpacked and not set up. With the registry as a mirror in ./config.yaml, builds use it:\n\n  lamella:\n    registries:\n      docker.io: { mirror: localhost:5000 }",
       [

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { StepFailedError } from "../../execution/error.ts";
+import { noSources } from "../resolve/apt-command.ts";
 import { stepFailure } from "./step-failure.ts";
 
 const apt = { purpose: "apt", title: "apt-get install git", command: ["sh"] } as const;
@@ -21,6 +22,14 @@ test("Debian packages that are not there are named, as apt-get names them", () =
   expect(failure(apt, 100, lines)).toMatchObject({
     code: "apt-package-missing",
     packages: ["gti", "foo.bar", "mail-reader", "curl=9", "wget/sid"],
+  });
+});
+
+test("a base whose apt has no archives is told so, and not that a package does not exist", () => {
+  const lines = [noSources, "E: Unable to locate package tree"];
+  expect(failure(apt, 100, lines)).toMatchObject({
+    code: "apt-missing",
+    hint: expect.stringContaining("--apt-sources"),
   });
 });
 

@@ -1,6 +1,7 @@
 import type { StepFailedError } from "../../execution/error.ts";
 import { AptPackageNotFoundError, CommandFailedError, NoAptError } from "../error.ts";
 import type { ExecuteStep } from "../plan.ts";
+import { noSources } from "../resolve/apt-command.ts";
 
 /** Lines of a command's output that its error has. */
 const shownLines = 20;
@@ -24,6 +25,12 @@ export function stepFailure(
 ): Error {
   if (purpose === "apt") {
     const missing = missingPackages(lines);
+    if (missing.length > 0 && lines.includes(noSources)) {
+      return new NoAptError(
+        "The base names no archives that Debian packages come from.",
+        "Name them in it: withSourceFile to /etc/apt/sources.list.d/, below the packages; or bootstrap it with --apt-sources.",
+      );
+    }
     if (missing.length > 0) {
       const names = missing.join(", ");
       return new AptPackageNotFoundError(

@@ -8,6 +8,9 @@ const folder = "/run/lamella/apt";
 /** Variable with the name of the build: what it finds updated by itself it does not update again. */
 export const buildVariable = "LAMELLA_BUILD";
 
+/** What is said where apt has no sources: it says nothing itself, and then finds no package. */
+export const noSources = "W: /etc/apt names no archives.";
+
 /**
  * Installs the packages that are its arguments.
  *
@@ -31,6 +34,7 @@ apt_get() {
     -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Keep-Downloaded-Packages=true \\
     -o APT::Install-Recommends=false -o APT::Install-Suggests=false -o Dpkg::Use-Pty=false "$@"
 }
+grep -rqsE '^(deb|Types:)' /etc/apt/sources.list /etc/apt/sources.list.d || echo "${noSources}" >&2
 settings=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/apt/apt.conf /etc/apt/apt.conf.d/* 2>/dev/null | sha256sum)
 updated="$${buildVariable} $settings"
 if [ "$(cat ${folder}/lists/updated 2>/dev/null)" != "$updated" ]; then
