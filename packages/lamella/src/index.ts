@@ -2,8 +2,19 @@ export type { Builder, BuildOptions, LockOptions, PlanOptions } from "./builders
 export { build, check, lock, plan } from "./builders/index.ts";
 export { type Config, loadConfig, type StepLimits } from "./config/config.ts";
 export { ConfigFile, type FindConfigFileOptions } from "./config/config-file.ts";
+export {
+  type DefaultImageAnswer,
+  type DefaultImageExplanation,
+  type DefaultImageOptions,
+  type DefaultImageStep,
+  DefaultImages,
+  explainDefaultImage,
+} from "./config/default-image/default-images.ts";
+export type { FindImageOptions } from "./config/default-image/find-image.ts";
+export { PythonVersion } from "./config/default-image/python-version.ts";
 export { Images } from "./config/images.ts";
 export { NamedImage, type ParseNamedImageOptions } from "./config/named-image.ts";
+export { type Plugin, registerPlugin } from "./config/plugin.ts";
 export { Build } from "./engine/build.ts";
 export type { BuildEvent, Task, TaskKind, TaskOutcome } from "./engine/event.ts";
 export type { WrittenLock } from "./engine/lock-image.ts";

@@ -12,6 +12,7 @@ import {
 import { LamellaError } from "../error.ts";
 import { base } from "./commands/base-bootstrap.ts";
 import { build } from "./commands/build.ts";
+import { defaultImage } from "./commands/default-image.ts";
 import { diff } from "./commands/diff.ts";
 import { id } from "./commands/id.ts";
 import { lock } from "./commands/lock.ts";
@@ -53,7 +54,7 @@ export function createApplication(
   const report = (error: unknown): string => errorReport(error, errors);
   return buildApplication(
     buildRouteMap({
-      routes: { build, run, plan, lock, id, diff, prune, base },
+      routes: { build, run, plan, lock, id, diff, prune, base, defaultImage },
       docs: { brief: "Container images without a daemon", fullDescription: description },
     }),
     {

@@ -107,6 +107,29 @@ test("two images that would have one tag are refused before anything is built", 
   expect(code).toBe(1);
 });
 
+test("lamella default-image prints the image, and says on request who decided", async () => {
+  const env = { FLYTE_INTERNAL_IMAGE_ENV_VAR: "acme/task:v1", PATH: "" };
+  expect(await lamella(["default-image"], env)).toMatchObject({
+    stdout: "acme/task:v1\n",
+    code: 0,
+  });
+  const { stdout } = await lamella(["default-image", "--explain"], env);
+  expect(stdout.split("\n").map((line) => line.replaceAll(/ {2,}/g, "  "))).toEqual([
+    "acme/task:v1",
+    "  plugin  -  no plugin says one",
+    "*  environment  acme/task:v1  the variable FLYTE_INTERNAL_IMAGE_ENV_VAR",
+    expect.stringContaining(
+      "  detection  cr.flyte.org/flyteorg/flytekit:py3.12-latest  Python 3.12",
+    ),
+    "",
+  ]);
+  const published = await lamella(
+    ["default-image", "--python", "3.11", "--version", "v2.1.0"],
+    env,
+  );
+  expect(published.stdout).toBe("ghcr.io/flyteorg/flyte:py3.11-v2.1.0\n");
+});
+
 test("a mistyped method is told from the one that was meant", async () => {
   const { stderr } = await lamella(["id", "typo.ts"]);
   expect(stderr).toMatch(
@@ -122,15 +145,18 @@ test("--version is the package's", async () => {
   expect(await lamella(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
 });
 
-test.each([["--help"], ["build", "--help"], ["run", "--help"], ["base", "bootstrap", "--help"]])(
-  "%s teaches by example, in 120 columns",
-  async (...inputs) => {
-    const { code, stdout } = await lamella(inputs);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/\nEXAMPLES\n {2}lamella /);
-    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
-  },
-);
+test.each([
+  ["--help"],
+  ["build", "--help"],
+  ["run", "--help"],
+  ["base", "bootstrap", "--help"],
+  ["default-image", "--help"],
+])("%s teaches by example, in 120 columns", async (...inputs) => {
+  const { code, stdout } = await lamella(inputs);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/\nEXAMPLES\n {2}lamella /);
+  expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
+});
 
 test("the definition that the help shows works as it stands", async () => {
   const { stdout } = await lamella(["--help"]);

@@ -22,3 +22,13 @@ export class ConfigFileError extends LamellaError {
 export class ConfigFileUnreadableError extends LamellaError {
   readonly code = "config-unreadable";
 }
+
+/** No default image can be said: what decides it says something that is no image, or cannot be read. */
+export class DefaultImageError extends LamellaError {
+  readonly code = "default-image-unknown";
+}
+
+/** A plugin that failed. The message names it; what it threw is the cause. */
+export class PluginError extends LamellaError {
+  readonly code = "plugin-failed";
+}

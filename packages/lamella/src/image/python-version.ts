@@ -1,13 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { minSatisfying, validRange } from "@renovatebot/pep440";
 import { parse as parseToml, TomlError } from "smol-toml";
-import { fileSystemError } from "../files/error.ts";
 import { show } from "./argument.ts";
 import { PythonVersionError } from "./error.ts";
+import { readProjectFile } from "./project-file.ts";
 
 /** What an image gets when nothing says otherwise. */
-const defaultVersion = "3.12";
+export const defaultPythonVersion = "3.12";
 
 /** Candidates for the lowest version that a specifier admits: the first and a late patch release of each minor one. */
 const releases = Array.from({ length: 100 }, (_, minor) => [
@@ -31,43 +29,41 @@ export function requirePythonVersion(value: unknown, what: string): string {
   );
 }
 
+/** A Python version, and the file that says it. */
+export interface StatedPythonVersion {
+  readonly version: string;
+  /** Absolute path. */
+  readonly file: string;
+}
+
 /**
  * The Python version that the project around `root` says: the nearest `.python-version`, else the lowest minor version
- * that `requires-python` of the nearest `pyproject.toml` admits, else 3.12. Looks in `root` and the folders above it, up
- * to the repository's top (the first with `.git`). Never asks the machine's own Python: an image is the same on every
- * machine. Raises {@link PythonVersionError} for a file that says something else.
+ * that `requires-python` of the nearest `pyproject.toml` admits. Raises {@link PythonVersionError} for a file that says
+ * something else.
  */
-export function projectPythonVersion(root: string): string {
-  const folders = projectFolders(root);
+export function statedPythonVersion(root: string): StatedPythonVersion | undefined {
   return (
-    nearest(folders, ".python-version", versionInPin) ??
-    nearest(folders, "pyproject.toml", versionInProject) ??
-    defaultVersion
+    readStated(root, ".python-version", versionInPin) ??
+    readStated(root, "pyproject.toml", versionInProject)
   );
 }
 
-function projectFolders(root: string): readonly string[] {
-  const folders: string[] = [];
-  for (let folder = root; ; folder = dirname(folder)) {
-    folders.push(folder);
-    if (folder === dirname(folder) || existsSync(join(folder, ".git"))) return folders;
-  }
+/**
+ * {@link statedPythonVersion}, or 3.12 for a project that says none. Never asks the machine's own Python: an image is the
+ * same on every machine.
+ */
+export function projectPythonVersion(root: string): string {
+  return statedPythonVersion(root)?.version ?? defaultPythonVersion;
 }
 
-function nearest(
-  folders: readonly string[],
+function readStated(
+  root: string,
   name: string,
   read: (text: string, file: string) => string | undefined,
-): string | undefined {
-  const file = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  if (file === undefined) return undefined;
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw fileSystemError(file, error);
-  }
-  return read(text, file);
+): StatedPythonVersion | undefined {
+  const found = readProjectFile(root, [name]);
+  const version = found && read(found.text, found.file);
+  return found && version !== undefined ? { version, file: found.file } : undefined;
 }
 
 /** The first line that is no comment, as pyenv and uv write it: `3.12`, `3.12.4`, `cpython-3.12.4-linux-…`. */

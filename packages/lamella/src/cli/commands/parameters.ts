@@ -15,7 +15,7 @@ export const commonFlags: FlagParametersForType<CommonFlags, CliContext> = {
     parse: String,
     optional: true,
     placeholder: "FILE",
-    brief: "FILE with settings, instead of the first of the usual ones",
+    brief: "FILE with settings, not the first that is found",
   },
   debug: {
     kind: "boolean",
