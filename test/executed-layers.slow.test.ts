@@ -192,10 +192,12 @@ os.setxattr("/attributed/file", "user.a.b", b"a=b\\n\\0\\xff")
 os.link("/attributed/file", "/attributed/other")
 '`;
 
+function isAttributed([path]: readonly [string, string]): boolean {
+  return path.startsWith("/attributed");
+}
+
 /** What our image must be read as. */
 function expectRead(found: Files, wanted: Files): void {
-  const isAttributed = ([path]: readonly [string, string]): boolean =>
-    path.startsWith("/attributed");
   const file = `file 0644 0:0 ${sha256("").slice("sha256:".length)} user.a.b=613d620a00ff`;
   expect([...found].filter(isAttributed)).toEqual([
     ["/attributed", `directory 0755 0:0 user.note=${Buffer.from("folder").toString("hex")}`],
