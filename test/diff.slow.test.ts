@@ -128,6 +128,22 @@ test("a definition is compared as a build would make it, and nothing is tagged",
   expect([none.packages, none.files, none.env]).toEqual([[], [], []]);
 });
 
+test("a definition's secrets can be given, and no cache is written", async () => {
+  const caller = 'withCommands([\'test -n "$TOKEN"\'], { secretMounts: "token" })';
+  await project.write("secret.ts", image(caller));
+  await project.write("token.txt", "a value for a test");
+  const cache = { to: `${registry.host}/caches/diff` };
+  const registries = { "docker.io": { mirror: registry.host } };
+  await project.write("cached.yaml", JSON.stringify({ lamella: { registries, cache } }));
+  const { env } = await diff(
+    "oci:before:it",
+    "secret.ts",
+    ...["--config", "cached.yaml", "--secret", "id=token,src=token.txt"],
+  );
+  expect(env.map(({ name }) => name)).not.toContain("TOKEN");
+  expect((await fetch(`http://${registry.host}/v2/caches/diff/tags/list`)).status).toBe(404);
+});
+
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
   return a.path < b.path ? -1 : 1;
 }

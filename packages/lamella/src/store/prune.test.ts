@@ -157,6 +157,17 @@ test("by size, what was not used for longest goes until the rest is small enough
   expect(kept).toEqual({ count: 2, bytes: each * 2 });
 });
 
+test("by size, of what was last used at the same time the largest goes first", async () => {
+  const small = [await blob("one", 9), await blob("two", 9)];
+  const large = await blob("x".repeat(100_000), 9);
+
+  const { kept } = await prune(store, { maxSize: 50_000 });
+
+  expect(kept.count).toBe(2);
+  expect(await store.blobs.has(large)).toBeUndefined();
+  for (const digest of small) expect(await store.blobs.has(digest)).toBeDefined();
+});
+
 test("a dry run says the same and removes nothing", async () => {
   await blob("one", 40);
   await memo("two", 40);

@@ -78,13 +78,16 @@ export async function prune(store: Store, options: PruneOptions = {}): Promise<P
   return { removed, kept, inUse };
 }
 
-/** What the limits do not keep, what was not used for the longest time first. */
+/**
+ * What the limits do not keep, what was not used for the longest time first; of what was last used at the same time, as far as
+ * that is known, the largest, so that few things go for a size.
+ */
 function outdated(
   contents: readonly StoreContent[],
   { olderThan, maxSize }: PruneOptions,
   bytes: number,
 ): readonly StoreContent[] {
-  const oldestFirst = contents.toSorted((a, b) => a.lastUsed - b.lastUsed);
+  const oldestFirst = contents.toSorted((a, b) => hour(a) - hour(b) || b.bytes - a.bytes);
   if (olderThan === undefined && maxSize === undefined) return oldestFirst;
   const before = olderThan === undefined ? Number.NEGATIVE_INFINITY : Date.now() - olderThan;
   let left = bytes;
@@ -93,6 +96,11 @@ function outdated(
     if (goes) left -= content.bytes;
     return goes;
   });
+}
+
+/** When something was last used, as exactly as that is known. */
+function hour({ lastUsed }: StoreContent): number {
+  return Math.floor(lastUsed / useResolution);
 }
 
 /** Says that from now on nothing that was not used lately may be relied on, and waits until everybody knows. */

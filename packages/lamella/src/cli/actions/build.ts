@@ -5,6 +5,7 @@ import type { BuildResult } from "../../engine/result.ts";
 import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 import type { Image } from "../../image/image.ts";
 import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
+import { inFolder } from "../commands/secret-option.ts";
 import type { CliContext } from "../context.ts";
 import type { ExportedImage } from "../definition/exported-images.ts";
 import {
@@ -116,10 +117,6 @@ function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
       ...(stepMemory !== undefined && { memory: stepMemory }),
     },
   };
-}
-
-function inFolder(source: SecretSource, cwd: string): SecretSource {
-  return "src" in source ? { ...source, src: resolve(cwd, source.src) } : source;
 }
 
 async function buildShown(

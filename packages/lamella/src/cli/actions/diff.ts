@@ -2,10 +2,12 @@ import { resolve } from "node:path";
 import { type DiffOperand, diffImages } from "../../engine/diff/diff-images.ts";
 import type { BuildEvent } from "../../engine/event.ts";
 import { Journal } from "../../engine/journal.ts";
+import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 import { openSession } from "../../engine/session.ts";
 import { isDigest } from "../../files/digest.ts";
 import { machinePlatform, type Platform } from "../../image/platform.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
+import { inFolder } from "../commands/secret-option.ts";
 import type { CliContext } from "../context.ts";
 import { parseImageArgument } from "../definition/image-argument.ts";
 import { shownImage } from "../definition/named-image.ts";
@@ -16,6 +18,7 @@ import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
 
 export interface DiffFlags extends CommonFlags {
+  readonly secret?: readonly SecretSource[];
   readonly platform?: Platform;
   readonly json?: boolean;
 }
@@ -28,14 +31,19 @@ export async function diffAction(
   after: string,
 ): Promise<void> {
   const { env, signal, process } = this;
-  const config = await loadSettings(this, flags.config);
+  const settings = await loadSettings(this, flags.config);
+  // What is built for a comparison is nothing that others should get.
+  const { to: _, ...cache } = settings.cache;
+  const config = { ...settings, cache };
+  const secrets = (flags.secret ?? []).map((source) => inFolder(source, this.cwd));
   const operands = [await parseOperand(before, this), await parseOperand(after, this)] as const;
   let show: ((event: BuildEvent) => void) | undefined;
   const journal = new Journal((event) => show?.(event));
   await using session = await openSession(config, env, journal, signal);
   const diff = await showTasks(this, undefined, async (emit) => {
     show = emit;
-    return diffImages(operands, flags.platform ?? machinePlatform(), session);
+    const platform = flags.platform ?? machinePlatform();
+    return diffImages(operands, { platform, secrets }, session);
   });
   if (flags.json) {
     process.stdout.write(`${JSON.stringify(diff, undefined, 2)}\n`);

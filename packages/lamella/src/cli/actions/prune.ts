@@ -66,8 +66,11 @@ function reportLines({ removed, kept, inUse }: PruneReport, dryRun: boolean): re
   const bytes = kinds.reduce((sum, [, amount]) => sum + amount.bytes, 0);
   const word = dryRun ? "would be removed" : "removed";
   const using = inUse.count > 0 ? `, ${formatBytes(inUse.bytes)} of it in use now` : "";
+  const left =
+    kept.count > 0 ? `${count(kept.count, "item")}, ${formatBytes(kept.bytes)}` : "nothing";
+  const stay = dryRun ? "would stay" : kept.count > 0 ? "stay" : "stays";
   return [
     ...table(rows, ["left", "right", "right"]).map((line) => `  ${line}`),
-    `${rows.length === 0 ? "Nothing" : formatBytes(bytes)} ${word}; ${count(kept.count, "item")}, ${formatBytes(kept.bytes)} ${dryRun ? "would stay" : "stay"}${using}.`,
+    `${rows.length === 0 ? "Nothing" : formatBytes(bytes)} ${word}; ${left} ${stay}${using}.`,
   ];
 }

@@ -2,8 +2,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
 import { commonFlags, teach } from "./parameters.ts";
-
-const imagePlaceholder = "IMAGE";
+import { parseSecret } from "./secret-option.ts";
 
 export const diff: Command<CliContext> = buildCommand({
   loader: async () => (await import("../actions/diff.ts")).diffAction,
@@ -15,6 +14,14 @@ export const diff: Command<CliContext> = buildCommand({
         optional: true,
         placeholder: "OS/ARCH",
         brief: "OS/ARCH to compare, instead of this machine's",
+      },
+      secret: {
+        kind: "parsed",
+        parse: parseSecret,
+        variadic: true,
+        optional: true,
+        placeholder: "id=KEY,src=FILE",
+        brief: "A secret's value, or env=NAME (repeatable)",
       },
       json: {
         kind: "boolean",
@@ -29,12 +36,12 @@ export const diff: Command<CliContext> = buildCommand({
       parameters: [
         {
           brief: "FILE[#NAME], REFERENCE, sha256:DIGEST of the local store, or oci:DIR[:NAME]",
-          placeholder: imagePlaceholder,
+          placeholder: "BEFORE",
           parse: String,
         },
         {
           brief: "The image to compare it with, named in one of the same ways",
-          placeholder: imagePlaceholder,
+          placeholder: "AFTER",
           parse: String,
         },
       ],

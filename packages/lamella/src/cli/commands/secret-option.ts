@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 
 /** Reads a value of `--secret`: `id=KEY,src=FILE` or `id=KEY,env=NAME`. */
@@ -9,4 +10,9 @@ export function parseSecret(text: string): SecretSource {
     );
   }
   return kind === "src" ? { id, src: place } : { id, env: place };
+}
+
+/** The same with the file's absolute path. */
+export function inFolder(source: SecretSource, folder: string): SecretSource {
+  return "src" in source ? { ...source, src: resolve(folder, source.src) } : source;
 }

@@ -49,7 +49,10 @@ describe("a difference reads", () => {
         added: [{ ...layer, title: "numpy 2.4.0" }],
         same: 11,
       },
-      env: [{ name: "GREETING", before: "hi", after: "hello" }],
+      env: [
+        { name: "GREETING", before: "hi", after: "hello" },
+        { name: "_F_IMG_ID", before: "iris:v1", after: "iris:v2" },
+      ],
       config: [{ name: "Cmd", before: ["bash"], after: ["python", "main.py"] }],
       files: [
         { path: "/srv/app/new.py", after: regular("x".repeat(340)) },
@@ -93,6 +96,8 @@ describe("a difference reads", () => {
       "",
       "The images do not differ.",
     ]);
+    const env = [{ name: "_F_IMG_ID", before: "iris:v1", after: "iris:v2" }];
+    expect(text({ ...none, env }).at(-1)).toBe("The images differ in their names alone.");
   });
 
   test("without the control characters that an image's names may have", () => {

@@ -14,9 +14,13 @@ import { type FileGroup, groupFiles } from "./file-groups.ts";
 /** Lines that the files may take. */
 const mostFileLines = 40;
 
+/** The variable that tells an image its name: it differs whenever anything does, and says nothing more. */
+const ownName = "_F_IMG_ID";
+
 /** How two images differ, for people: a section for each sort of difference that there is. */
 export function diffLines(diff: ImageDiff): readonly Line[] {
-  const { before, after, packages, layers, env, config, labels, files } = diff;
+  const { before, after, packages, layers, config, labels, files } = diff;
+  const env = diff.env.filter(({ name }) => name !== ownName);
   const sections = [
     ...section(tally("package", packages), packages.map(packageRow)),
     ...section(layersHeading(layers), [
@@ -30,8 +34,12 @@ export function diffLines(diff: ImageDiff): readonly Line[] {
   ];
   return [
     ...summaryLines(before, after),
-    ...(sections.length > 0 ? sections : [[], [span("The images do not differ.")]]),
+    ...(sections.length > 0 ? sections : [[], [span(sameWords(diff))]]),
   ];
+}
+
+function sameWords({ env }: ImageDiff): string {
+  return env.length === 0 ? "The images do not differ." : "The images differ in their names alone.";
 }
 
 function widest(texts: readonly string[]): number {

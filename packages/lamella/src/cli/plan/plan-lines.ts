@@ -56,12 +56,12 @@ function packageRow({ name, version, size, wheel }: PlannedPackage): readonly st
 }
 
 function toMake(steps: readonly PlannedStep[]): number {
-  return steps.filter(({ state }) => state === "to make").length;
+  return steps.filter(({ state }) => state !== "cached").length;
 }
 
 function stepRow(step: PlannedStep, packages: readonly PlannedPackage[]): readonly string[] {
   const { title, state, layer } = step;
-  if (state === "to make") return [title, expectedSize(step, packages), state];
+  if (state !== "cached") return [title, expectedSize(step, packages), state];
   return [title, layer ? formatBytes(layer.size) : "no files", state];
 }
 

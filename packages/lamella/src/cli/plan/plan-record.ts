@@ -14,7 +14,7 @@ export interface PlanRecord extends Omit<BuildPlan, "steps"> {
 
 /** A step, and what is remembered of it. */
 export type PlannedStep = Step & {
-  readonly state: "cached" | "to make";
+  readonly state: "cached" | "to make" | "to run";
   /** The layer of a step that is cached; absent if it had no files. */
   readonly layer?: NonNullable<StepResult["layer"]>;
 };
@@ -28,7 +28,8 @@ export function planRecord(
   const steps = plan.steps.map((step): PlannedStep => {
     const result = known.get(step.key);
     const { layer } = result ?? {};
-    return { ...step, state: result ? "cached" : "to make", ...(layer && { layer }) };
+    const missing = step.kind === "execute" ? "to run" : "to make";
+    return { ...step, state: result ? "cached" : missing, ...(layer && { layer }) };
   });
   const { export: name, uri, existing } = image;
   return { export: name, uri, ...(existing && { existing }), ...plan, steps };

@@ -21,6 +21,7 @@ import {
   locateImage,
   locateStored,
 } from "../run/locate-image.ts";
+import type { SecretSource } from "../secrets/find-secrets.ts";
 import type { Session } from "../session.ts";
 import { together } from "../together.ts";
 import { type ComparedImage, compareImages, type ImageDiff } from "./compare-images.ts";
@@ -46,6 +47,12 @@ export type DiffOperand =
       readonly refName?: string;
     };
 
+export interface DiffOptions {
+  readonly platform: Platform;
+  /** Where the values of the definitions' secrets are. */
+  readonly secrets: readonly SecretSource[];
+}
+
 /** An operand's documents, and where the content of its layers can be read. */
 interface Opened extends Pick<LocatedImage, "config" | "layers"> {
   readonly open: (layer: Layer) => AsyncIterable<Uint8Array>;
@@ -59,12 +66,12 @@ interface Opened extends Pick<LocatedImage, "config" | "layers"> {
  */
 export async function diffImages(
   operands: readonly [DiffOperand, DiffOperand],
-  platform: Platform,
+  options: DiffOptions,
   session: Session,
 ): Promise<ImageDiff> {
   const opened: (Opened & { readonly name: string })[] = [];
   for (const operand of operands) {
-    opened.push({ name: operand.name, ...(await open(operand, platform, session)) });
+    opened.push({ name: operand.name, ...(await open(operand, options, session)) });
   }
   // A layer that both have is read once.
   const read = new Map<Digest, Promise<LayerFiles>>();
@@ -92,7 +99,8 @@ export async function diffImages(
   return compareImages(before, after);
 }
 
-async function open(operand: DiffOperand, platform: Platform, session: Session): Promise<Opened> {
+async function open(operand: DiffOperand, options: DiffOptions, session: Session): Promise<Opened> {
+  const { platform } = options;
   switch (operand.kind) {
     case "layout":
       return openFromLayout(operand, platform);
@@ -101,7 +109,7 @@ async function open(operand: DiffOperand, platform: Platform, session: Session):
     case "digest":
       return fetched(await locateDigest(operand.name, platform, session), session);
     case "definition":
-      return fetched(await buildUnnamed(operand.definition, platform, session), session);
+      return fetched(await buildUnnamed(operand.definition, options, session), session);
   }
 }
 
@@ -129,10 +137,10 @@ async function locateDigest(
 
 async function buildUnnamed(
   definition: ImageDefinition,
-  platform: Platform,
+  { platform, secrets }: DiffOptions,
   session: Session,
 ): Promise<LocatedImage> {
-  const request = await requestImage(definition, { platforms: [platform] }, session);
+  const request = await requestImage(definition, { platforms: [platform], secrets }, session);
   if (isItsBase(request.definition)) {
     return locateImage(formatReference(request.base), platform, session);
   }
