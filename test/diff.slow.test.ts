@@ -138,7 +138,10 @@ test("a definition's secrets can be given, and no cache is written", async () =>
   const { env } = await diff(
     "oci:before:it",
     "secret.ts",
-    ...["--config", "cached.yaml", "--secret", "id=token,src=token.txt"],
+    "--config",
+    "cached.yaml",
+    "--secret",
+    "id=token,src=token.txt",
   );
   expect(env.map(({ name }) => name)).not.toContain("TOKEN");
   expect((await fetch(`http://${registry.host}/v2/caches/diff/tags/list`)).status).toBe(404);
