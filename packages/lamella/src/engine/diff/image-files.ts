@@ -1,4 +1,4 @@
-import type { ImageFile, LayerFiles } from "./layer-files.ts";
+import type { ImageFile, LayerChange, LayerFiles } from "./layer-files.ts";
 
 /** An image's files by path, and the content of a few of them. */
 export interface ImageFiles {
@@ -13,20 +13,29 @@ export interface ImageFiles {
 export function mergeLayers(layers: readonly LayerFiles[]): ImageFiles {
   const files = new Map<string, ImageFile>();
   const texts = new Map<string, string>();
+  const remove = (path: string): void => {
+    files.delete(path);
+    texts.delete(path);
+  };
   for (const { changes, texts: own } of layers) {
     // Removals are of what lies below, wherever in the layer they stand.
-    for (const { kind, path } of changes) {
-      if (kind === "whiteout") files.delete(path);
-      if (kind === "whiteout" || kind === "opaque") removeBelow(files, path);
+    const hidden = new Set<string>();
+    for (const change of changes) {
+      const { kind, path } = change;
+      if (kind === "whiteout") remove(path);
+      if (kind === "whiteout" || kind === "opaque" || replacesDirectory(change, files)) {
+        hidden.add(path);
+      }
+    }
+    // One look at each file, however many directories those are.
+    if (hidden.size > 0) {
+      for (const path of files.keys()) if (isBelow(path, hidden)) remove(path);
     }
     for (const change of changes) {
       if (change.kind === "whiteout" || change.kind === "opaque") continue;
       const { path } = change;
       const file = change.kind === "put" ? change.file : files.get(change.target);
       if (!file) continue;
-      if (file.kind !== "directory" && files.get(path)?.kind === "directory") {
-        removeBelow(files, path);
-      }
       files.set(path, file);
       texts.delete(path);
       const text = own.get(change.kind === "put" ? path : change.target);
@@ -36,7 +45,17 @@ export function mergeLayers(layers: readonly LayerFiles[]): ImageFiles {
   return { files, texts };
 }
 
-function removeBelow(files: Map<string, ImageFile>, path: string): void {
-  const prefix = path === "" ? "" : `${path}/`;
-  for (const name of files.keys()) if (name.startsWith(prefix)) files.delete(name);
+/** Whether something that is no directory comes into the place of one. */
+function replacesDirectory(change: LayerChange, files: ReadonlyMap<string, ImageFile>): boolean {
+  if (files.get(change.path)?.kind !== "directory") return false;
+  // A directory has no hard links.
+  return change.kind === "link" || (change.kind === "put" && change.file.kind !== "directory");
+}
+
+/** Whether one of the directories that lead to a path is among these; the root is `""`. */
+function isBelow(path: string, directories: ReadonlySet<string>): boolean {
+  for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+    if (directories.has(path.slice(0, end))) return true;
+  }
+  return path !== "" && directories.has("");
 }
