@@ -7,7 +7,6 @@ import {
   cgroupsPath,
   containerId,
   createMemoryCgroup,
-  noMemoryLimit,
   outOfMemoryKills,
   removeCgroups,
 } from "./cgroup.ts";
@@ -22,7 +21,6 @@ import { machineFiles, prepareRootfs, type Rootfs } from "./rootfs.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { WantedMount } from "./step-mount.ts";
-import { mappedIds } from "./user-namespace.ts";
 
 export interface ContainerOptions {
   /** The image's layers, lowest first. */
@@ -104,7 +102,6 @@ async function prepareContainer(
     const cgroup = memory === undefined ? undefined : await createMemoryCgroup(id, memory);
     return prepareNamespaces(process, rootfs, { binds, cgroup });
   }
-  if (memory !== undefined && mappedIds() !== undefined) throw noMemoryLimit();
   const spec = {
     process,
     rootfs: rootfs.path,

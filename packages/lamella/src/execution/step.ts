@@ -1,10 +1,11 @@
 import type { Layer } from "../oci/descriptor.ts";
 import type { Store } from "../store/store.ts";
+import { noMemoryLimit } from "./cgroup.ts";
 import { runStepRootless } from "./rootless.ts";
 import { runStep } from "./run-step.ts";
 import { type Runtime, requireLinux } from "./runtime.ts";
 import type { StepMount } from "./step-mount.ts";
-import { isMountingRoot } from "./user-namespace.ts";
+import { isMountingRoot, mappedIds } from "./user-namespace.ts";
 
 export interface StepProcess {
   /** Program and arguments; a program without a slash is looked for in the PATH of `env`. */
@@ -55,6 +56,18 @@ export interface StepOptions {
  * `writeStepLayer` raise; the signal's reason when it is aborted.
  */
 export async function executeStep(options: StepOptions): Promise<Layer | undefined> {
-  requireLinux();
+  requireExecution(options.limits);
   return isMountingRoot() ? await runStep(options) : await runStepRootless(options);
+}
+
+/**
+ * Raises ExecutionUnsupportedError where steps, or steps of these limits, cannot be executed here: to be asked before
+ * anything is fetched for them.
+ */
+export function requireExecution({ memory }: StepLimits = {}): void {
+  requireLinux();
+  // The cgroups of the machine are its root's, and no user namespace has one of its own.
+  if (memory !== undefined && (mappedIds() !== undefined || !isMountingRoot())) {
+    throw noMemoryLimit();
+  }
 }

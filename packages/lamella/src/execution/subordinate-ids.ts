@@ -10,6 +10,15 @@ const wantedIds = 65_536;
 
 const mostIds = 0x7fff_ffff;
 
+/** Where useradd(8) begins to give them (login.defs(5), SUB_UID_MIN). */
+const firstSubordinateId = 100_000;
+
+/** Ids of the machine that a user may give away. */
+interface SubordinateIds {
+  readonly start: number;
+  readonly count: number;
+}
+
 /** Ids of the machine that stand for ids in a user namespace: rows of `uid_map` (user_namespaces(7)). */
 interface IdRange {
   readonly inside: number;
@@ -38,12 +47,20 @@ export async function mapIds(pid: number): Promise<void> {
     return;
   }
   const { username, uid, gid } = thisUser();
-  for (const [program, file, own] of [
-    ["newuidmap", "/etc/subuid", uid],
-    ["newgidmap", "/etc/subgid", gid],
-  ] as const) {
-    const ids = findSubordinateIds(await readFile(file, "utf8").catch(() => ""), username, uid);
-    if (ids === undefined) throw noSubordinateIds(file, username);
+  const kinds = [
+    { program: "newuidmap", file: "/etc/subuid", option: "--add-subuids", own: uid },
+    { program: "newgidmap", file: "/etc/subgid", option: "--add-subgids", own: gid },
+  ] as const;
+  const given = await Promise.all(
+    kinds.map(async (kind) => {
+      const text = await readFile(kind.file, "utf8").catch(() => "");
+      return { ...kind, text, ids: findSubordinateIds(text, username, uid) };
+    }),
+  );
+  const lacking = given.filter(({ ids }) => ids === undefined);
+  if (lacking.length > 0) throw noSubordinateIds(username, lacking, given);
+  for (const { program, own, ids } of given) {
+    if (ids === undefined) continue;
     const ranges: IdRange[] = [
       { inside: 0, outside: own, count: 1 },
       { inside: 1, outside: ids.start, count: Math.min(ids.count, wantedIds) },
@@ -73,25 +90,44 @@ export function findSubordinateIds(
   text: string,
   username: string,
   uid: number,
-): { readonly start: number; readonly count: number } | undefined {
-  return text
-    .split("\n")
-    .flatMap((line) => {
-      const [owner = "", start = "", count = ""] = line.trim().split(":");
-      const isOurs = owner === username || owner === String(uid);
-      return isOurs && /^\d+$/.test(start) && /^\d+$/.test(count)
-        ? [{ start: Number(start), count: Number(count) }]
-        : [];
-    })
+): SubordinateIds | undefined {
+  return parseRows(text)
+    .filter(({ owner }) => owner === username || owner === String(uid))
     .filter(({ count }) => count >= wantedIds - 1)
+    .map(({ start, count }) => ({ start, count }))
     .toSorted((a, b) => b.count - a.count)[0];
 }
 
-function noSubordinateIds(file: string, username: string): ExecutionUnsupportedError {
+/** The first of as many ids as an image needs that none of the files gives to anybody. */
+export function firstFreeIds(texts: readonly string[]): number {
+  let start = firstSubordinateId;
+  for (const taken of texts.flatMap(parseRows).toSorted((a, b) => a.start - b.start)) {
+    if (taken.start >= start + wantedIds) break;
+    start = Math.max(start, taken.start + taken.count);
+  }
+  return start;
+}
+
+function parseRows(text: string): readonly (SubordinateIds & { readonly owner: string })[] {
+  return text.split("\n").flatMap((line) => {
+    const [owner = "", start = "", count = ""] = line.trim().split(":");
+    return /^\d+$/.test(start) && /^\d+$/.test(count)
+      ? [{ owner, start: Number(start), count: Number(count) }]
+      : [];
+  });
+}
+
+function noSubordinateIds(
+  username: string,
+  lacking: readonly { readonly file: string; readonly option: string }[],
+  files: readonly { readonly text: string }[],
+): ExecutionUnsupportedError {
+  const start = firstFreeIds(files.map(({ text }) => text));
+  const range = `${start}-${start + wantedIds - 1}`;
   return new ExecutionUnsupportedError(
-    `Commands of an image run as several users, and ${username} has no subordinate ids for them in ${file}.`,
+    `Commands of an image run as several users, and ${username} has no subordinate ids for them in ${lacking.map(({ file }) => file).join(" and ")}.`,
     [
-      `Have the administrator give some: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
+      `Have the administrator give some: usermod ${lacking.map(({ option }) => `${option} ${range}`).join(" ")} ${username}`,
       "Or run the command as root.",
     ].join("\n"),
   );

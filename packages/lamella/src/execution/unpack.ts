@@ -7,7 +7,7 @@ import { BufferedSink } from "../oci/buffered-sink.ts";
 import { paddingOf } from "../oci/tar-header.ts";
 import { readTar } from "../oci/tar-reader.ts";
 import { DiskFullError } from "../store/error.ts";
-import { LayerUnpackError, ToolMissingError } from "./error.ts";
+import { ExecutionUnsupportedError, LayerUnpackError, ToolMissingError } from "./error.ts";
 import { OverlayEntries, type SnapshotRecord } from "./overlay-entries.ts";
 import { systemEnvironment } from "./system-environment.ts";
 import { mappedIds } from "./user-namespace.ts";
@@ -23,6 +23,9 @@ const longestComplaint = 2000;
 // What tar says in English when a write fails, or is cut short, for want of space.
 const diskFull = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/;
 
+// EINVAL of chown(2): no id of the user namespace is that one.
+const foreignOwner = /Cannot change ownership to uid (\d+), gid (\d+): Invalid argument/;
+
 /**
  * Unpacks a layer's tar into an empty folder, in the form that overlayfs wants of a lower directory. Needs root.
  *
@@ -30,7 +33,8 @@ const diskFull = /No space left on device|Disk quota exceeded|Wrote only \d+ of 
  * the layer's tar but one written here of checked entries: no `..`, no link among the parents of anything, no
  * attributes of overlayfs but ours. tar is a process, so several layers at once use several cores.
  *
- * Raises InvalidTarError, {@link LayerUnpackError}, DiskFullError, {@link ToolMissingError}.
+ * Raises InvalidTarError, {@link LayerUnpackError}, DiskFullError, {@link ToolMissingError}, and
+ * {@link ExecutionUnsupportedError} where the user namespace has not all ids of the layer.
  */
 export async function unpackLayer(
   tar: AsyncIterable<Uint8Array>,
@@ -135,6 +139,17 @@ function extractionFault(folder: string, complaint: string): Error {
     return new DiskFullError(
       `No space left on the disk of ${folder}.`,
       "Free some space there, or set LAMELLA_HOME to a folder on a larger disk.",
+    );
+  }
+  const owner = foreignOwner.exec(complaint);
+  if (owner !== null && mappedIds() !== undefined) {
+    const [, user, group] = owner;
+    return new ExecutionUnsupportedError(
+      `The image has files of user ${user} and group ${group}, and the user namespace that this runs in lacks one of these ids.`,
+      [
+        "Start the command outside of that namespace: it makes one of its own, with the subordinate ids of its user.",
+        "Or give the namespace more ids: unshare --user --map-root-user --map-auto (util-linux 2.38).",
+      ].join("\n"),
     );
   }
   return new LayerUnpackError(

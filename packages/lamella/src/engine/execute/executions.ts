@@ -70,7 +70,12 @@ export class Executions {
       if (found.layer) journal.start("layer", step.title, about).finish("cached");
       return { ...found, source: "cached" };
     }
-    const { requirePlatform } = await import("../../execution/binfmt.ts");
+    // Before anything is fetched for it; and a build that places files alone never loads what executes.
+    const [{ requirePlatform }, { requireExecution }] = await Promise.all([
+      import("../../execution/binfmt.ts"),
+      import("../../execution/step.ts"),
+    ]);
+    requireExecution(this.#options.limits);
     await requirePlatform(this.#base.platform);
     const { layers, repository } = this.#base;
     const [, own, settings] = await together(this.#session, [
