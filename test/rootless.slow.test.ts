@@ -122,6 +122,33 @@ test("a user without any is told what to set up, before a command runs", async (
   });
 });
 
+test("a namespace of one id is said to lack the others, and one of more ids has them", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  const { project, options } = await projectOf(user, "one-id", "touch /x");
+  await using _ = project;
+  const unshare = ["unshare", "--user", "--map-root-user"] as const;
+  const alone = await tryBuild(project, [], { ...options, program: [...unshare, ...program] });
+  expect(alone.events.at(-1)).toMatchObject({
+    kind: "failed",
+    code: "execution-unsupported",
+    message: expect.stringMatching(/files of user 0 and group 42, and the user namespace/),
+    hint: expect.stringContaining("--map-auto"),
+  });
+  const hinted = [...unshare, "--map-auto", ...program] as const;
+  await build(project, [], { ...options, program: [...hinted] });
+});
+
+test("a user's limit of memory is refused before anything is fetched for the command", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  const { project, options } = await projectOf(user, "limited", "touch /x");
+  await using _ = project;
+  const { events } = await tryBuild(project, ["--step-memory", "1GB"], options);
+  expect(events.at(-1)).toMatchObject({ kind: "failed", code: "execution-unsupported" });
+  const kinds = events.flatMap((event) => (event.kind === "task-started" ? [event.task.kind] : []));
+  expect(kinds).toContain("base");
+  expect(kinds).not.toContain("fetch");
+});
+
 test("root who may not mount, as in a container, makes the same layers", async () => {
   const definition = debianImage(
     registry.host,
@@ -159,6 +186,33 @@ test("killed, a user's build leaves nothing behind", async () => {
     .poll(async () => (await left()).filter((path) => path.includes("/step-")), { timeout: 20_000 })
     .toEqual([]);
   expect(await processes()).not.toContain("sleep 0.4321");
+});
+
+test("killed with all its processes, a user's build leaves what the next command removes", async () => {
+  await using user = await addUser({ subordinateIds: true });
+  const marker = "while :; do sleep 0.1234; done";
+  const { project, options } = await projectOf(user, "killed-whole", `${owners} && ${marker}`);
+  await using _ = project;
+  const asUser = {
+    ...options,
+    cwd: project.folder,
+    env: { ...options.env, LAMELLA_HOME: project.store },
+  };
+  const child = startLamella(["build", "image.ts"], asUser);
+  const ended = once(child, "exit");
+  await expect.poll(processes, { timeout: 120_000 }).toContain("sleep 0.1234");
+  // As the kernel does it that wants memory, or the end of a session.
+  const { stdout: pids } = await run("ps", ["-U", String(user.uid), "-o", "pid="]);
+  for (const pid of pids.trim().split(/\s+/)) process.kill(Number(pid), "SIGKILL");
+  await ended;
+  await expect.poll(processes).not.toContain("sleep 0.1234");
+  const left = (): Promise<string[]> =>
+    readdir(join(project.store, "sessions"), { recursive: true });
+  expect((await left()).filter((path) => path.includes("/step-"))).not.toEqual([]);
+
+  const { code, stderr } = await lamella(["plan", "image.ts"], asUser);
+  expect(code, stderr).toBe(0);
+  expect(await left()).toEqual([]);
 });
 
 test("a user's store is pruned to the last file, and then its folder is his to remove", async () => {

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import type { Config } from "../config/config.ts";
 import { Store } from "../store/store.ts";
 import { defaultStoreRoot } from "../store/store-root.ts";
@@ -11,10 +12,11 @@ export async function openStore(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Store> {
   const store = await Store.open(storeRoot ?? defaultStoreRoot(env));
-  if (store.recovered) {
-    // The mounts and processes of its containers are gone with it, and their cgroups are not.
-    const { removeDeadCgroups } = await import("../execution/cgroup.ts");
-    await removeDeadCgroups(store);
+  // Who only places files never loads what executes.
+  const hasExecuted = (await readdir(store.path("snapshots")).catch(() => [])).length > 0;
+  if (hasExecuted) {
+    const { removeLeftovers } = await import("../execution/leftovers.ts");
+    await removeLeftovers(store);
   }
   return store;
 }

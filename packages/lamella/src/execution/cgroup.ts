@@ -28,22 +28,20 @@ const removePause = 20;
  * empty, to nobody.
  */
 export async function removeDeadCgroups(store: Store): Promise<void> {
-  for (const hierarchy of await cgroupMounts()) {
-    const folder = join(hierarchy, parent);
-    for (const id of await readdir(folder).catch(() => [])) {
-      const [name, session, scratch, ...more] = id.split(".");
-      if (
-        name !== storeName(store) ||
-        session === undefined ||
-        scratch === undefined ||
-        more.length > 0
-      )
-        continue;
-      if (await isThere(store.path("sessions", session, scratch))) continue;
-      // One with processes in it stays: they are being ended at this moment.
-      await rmdir(join(folder, id)).catch(() => {});
-    }
-  }
+  const ours = `${storeName(store)}.`;
+  const hierarchies = await cgroupMounts();
+  const named = await Promise.all(
+    hierarchies.map((hierarchy) => readdir(join(hierarchy, parent)).catch(() => [])),
+  );
+  const ids = new Set(named.flat().filter((id) => id.startsWith(ours)));
+  await Promise.all(
+    [...ids].map(async (id) => {
+      const [, session, scratch, ...more] = id.split(".");
+      if (session === undefined || scratch === undefined || more.length > 0) return;
+      // Its processes may be ending at this moment.
+      if (!(await isThere(store.path("sessions", session, scratch)))) await removeCgroups(id);
+    }),
+  );
 }
 
 /** Removes what is left of a container's cgroups, when its processes have ended. */

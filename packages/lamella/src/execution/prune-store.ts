@@ -1,7 +1,7 @@
 import { type PruneOptions, type PruneReport, prune } from "../store/prune.ts";
 import type { Store } from "../store/store.ts";
 import { askRootless } from "./rootless-process.ts";
-import { hasMappedFiles } from "./snapshot.ts";
+import { mayBeForeign } from "./snapshot.ts";
 
 /**
  * `prune` of a store in which something may have been executed: where files of it belong to this user's subordinate ids,
@@ -12,7 +12,7 @@ import { hasMappedFiles } from "./snapshot.ts";
  */
 export async function pruneStore(store: Store, options: PruneOptions = {}): Promise<PruneReport> {
   const { signal, ...sent } = options;
-  return process.geteuid?.() !== 0 && (await hasMappedFiles(store))
+  return (await mayBeForeign(store))
     ? await askRootless({ kind: "prune", storeRoot: store.root, options: sent }, { signal })
     : await prune(store, options);
 }

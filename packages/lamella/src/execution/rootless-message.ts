@@ -13,12 +13,15 @@ export type RootlessWork =
       readonly kind: "prune";
       readonly storeRoot: string;
       readonly options: Omit<PruneOptions, "signal">;
-    };
+    }
+  /** To remove what killed processes have left in the store. */
+  | { readonly kind: "tidy"; readonly storeRoot: string };
 
 /** What comes of it. */
 export interface RootlessResults {
   readonly step: Layer | undefined;
   readonly prune: PruneReport;
+  readonly tidy: undefined;
 }
 
 /** What it is asked: its work once, and then perhaps to give it up. */

@@ -52,6 +52,9 @@ async function resultOf(
       });
     case "prune":
       return await prune(store, { ...asked.options, signal });
+    case "tidy":
+      // Done when the store was opened.
+      return undefined;
   }
 }
 

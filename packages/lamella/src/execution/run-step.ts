@@ -1,6 +1,5 @@
 import type { Layer } from "../oci/descriptor.ts";
 import { entryTime } from "../oci/tar-header.ts";
-import { removeDeadCgroups } from "./cgroup.ts";
 import { type ContainerOptions, startContainer } from "./container.ts";
 import { type ContainerProcess, containerProcess } from "./container-process.ts";
 import type { Enclosed } from "./enclosure.ts";
@@ -22,7 +21,6 @@ const lastLines = 20;
 export async function runStep(options: StepOptions): Promise<Layer | undefined> {
   const { layers, mounts = [], store, signal, onProgress, discard = false } = options;
   signal?.throwIfAborted();
-  await removeDeadCgroups(store);
   const snapshots = await unpackSnapshots(layers, store, { signal, onProgress });
   const runtime = options.runtime ?? (await findRuntime(store, { signal }));
   const init = await stepProcess(options.process, snapshots);

@@ -10,6 +10,7 @@ import type { ContainerConfig } from "../oci/config.ts";
 import type { Layer } from "../oci/descriptor.ts";
 import { Store } from "../store/store.ts";
 import { containerId } from "./cgroup.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { type RunImageOptions, runImage } from "./run.ts";
 import { findRuntime, type Runtime, requireRoot } from "./runtime.ts";
 import { hostPrograms } from "./testdata/host-programs.ts";
@@ -202,8 +203,8 @@ describe.each<[string, Runtime]>([
       .poll(async () => (await run("ps", ["-eo", "args"])).stdout)
       .not.toMatch(/^sleep 1234$/m);
     expect((await shell("exit 0", { runtime })).code).toBe(0);
-    await using __ = await Store.open(store.root);
-    await shell("exit 0", { runtime });
+    await using next = await Store.open(store.root);
+    await removeLeftovers(next);
     expect(await leftovers()).toEqual([]);
   });
 

@@ -4,7 +4,6 @@ import type { ByteSink } from "../files/sink.ts";
 import type { ImageConfig } from "../oci/config.ts";
 import type { Layer } from "../oci/descriptor.ts";
 import type { Store } from "../store/store.ts";
-import { removeDeadCgroups } from "./cgroup.ts";
 import { startContainer } from "./container.ts";
 import { containerProcess, type TerminalSize } from "./container-process.ts";
 import type { Enclosed } from "./enclosure.ts";
@@ -72,7 +71,6 @@ export async function runImage(options: RunImageOptions): Promise<number> {
   const { layers, store, signal, stdio = { kind: "inherit" }, onProgress } = options;
   requireRoot();
   signal?.throwIfAborted();
-  await removeDeadCgroups(store);
   const snapshots = await unpackSnapshots(layers, store, { signal, onProgress });
   const runtime = options.runtime ?? (await findRuntime(store, { signal }));
 

@@ -87,7 +87,7 @@ async function createSnapshot(
   const folder = join(scratch.path, "snapshot");
   const target = snapshotFolder(layer.diffId, store);
   try {
-    // Before any file has another owner: by this folder it is known that some may (pruneStore).
+    // Before any file has another owner: by this folder it is known that some may (mayBeForeign).
     await mkdir(dirname(target), { recursive: true });
     await mkdir(join(folder, "fs"), { recursive: true, mode: 0o755 });
     const blob = progress(store.blobs.read(layer.digest, { signal }), (bytes) =>
@@ -124,10 +124,11 @@ async function readSnapshot(
 }
 
 /**
- * Whether a store has, or had, files of a user's subordinate ids, which he can neither see nor remove but in a user
- * namespace.
+ * Whether there may be files in the store of this user's subordinate ids, which he can neither see nor remove but in a
+ * user namespace.
  */
-export async function hasMappedFiles(store: Store): Promise<boolean> {
+export async function mayBeForeign(store: Store): Promise<boolean> {
+  if (process.geteuid?.() === 0) return false;
   const names = await readdir(store.path("snapshots")).catch(() => []);
   return names.some((name) => name !== allIdsFolder);
 }

@@ -96,3 +96,8 @@ export async function withStoreFaults<T>(path: string, work: () => Promise<T>): 
 export function isNotFound(error: unknown): boolean {
   return faultCodes(error).code === "ENOENT";
 }
+
+/** Whether an error is that of something that this user may not do. */
+export function isForbidden(error: unknown): boolean {
+  return ["EACCES", "EPERM"].includes(faultCodes(error).code);
+}

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { access, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type FileLock, tryLockFile } from "../files/file-lock.ts";
-import { isNotFound, withStoreFaults } from "./error.ts";
+import { isForbidden, isNotFound, withStoreFaults } from "./error.ts";
 
 /** A folder on the store's filesystem that ends with its owner. */
 export interface ScratchDirectory extends AsyncDisposable {
@@ -65,23 +65,24 @@ export class Session implements AsyncDisposable {
 }
 
 /**
- * Removes what sessions left behind that were killed, and returns whether there was one. What cannot be removed now stays
- * for the next time: it must not keep anybody from working.
+ * Removes what sessions left behind that were killed. What cannot be removed now stays for the next time: it must not
+ * keep anybody from working. Returns whether some of that is not this user's to remove.
  */
 export async function removeDeadSessions(sessions: string): Promise<boolean> {
-  let found = false;
+  let refused = false;
   for (const name of await readdir(sessions)) {
     const path = join(sessions, name);
     try {
-      if (name.endsWith(lockSuffix)) found = (await removeDeadSession(path)) || found;
+      if (name.endsWith(lockSuffix)) await removeDeadSession(path);
       // Whoever has a session has its lock's file longer than its folder. This is of a program that outlived the process
       // that it was started by, and made its folder anew.
       else if (!(await exists(path + lockSuffix))) await removeTree(path);
-    } catch {
-      // Its files are another user's, or still in use.
+    } catch (error) {
+      // Else its files are still in use.
+      if (isForbidden(error)) refused = true;
     }
   }
-  return found;
+  return refused;
 }
 
 /**
@@ -100,12 +101,11 @@ export async function otherSessionsSince(sessions: string, own: string): Promise
   return oldest;
 }
 
-async function removeDeadSession(lockPath: string): Promise<boolean> {
+async function removeDeadSession(lockPath: string): Promise<void> {
   using lock = await tryLockFile(lockPath);
-  if (lock === undefined) return false;
+  if (lock === undefined) return;
   await removeTree(lockPath.slice(0, -lockSuffix.length));
   await rm(lockPath, { force: true });
-  return true;
 }
 
 async function removeTree(path: string): Promise<void> {

@@ -22,14 +22,14 @@ export class Store implements AsyncDisposable {
   readonly root: string;
   readonly blobs: BlobStore;
   readonly memos: MemoStore;
-  /** Whether somebody was killed who worked in the store, and what he left there is removed now. */
-  readonly recovered: boolean;
+  /** Whether killed processes have left files in it that are not this user's to remove. */
+  readonly hasForeignRemains: boolean;
   #session: Promise<Session> | undefined;
   #closed = false;
 
-  private constructor(root: string, recovered: boolean) {
+  private constructor(root: string, hasForeignRemains: boolean) {
     this.root = root;
-    this.recovered = recovered;
+    this.hasForeignRemains = hasForeignRemains;
     const session = (): Promise<Session> => this.#currentSession();
     this.blobs = new BlobStore(root, session);
     this.memos = new MemoStore(root, session);
