@@ -12,6 +12,12 @@ export {
 } from "./config/default-image/default-images.ts";
 export type { FindImageOptions } from "./config/default-image/find-image.ts";
 export { PythonVersion } from "./config/default-image/python-version.ts";
+export {
+  type AutoImageOptions,
+  ImageConfig,
+  type ValidateImageOptions,
+} from "./config/image-config.ts";
+export type { ImageConfigData, NamedImageData } from "./config/image-config-data.ts";
 export { Images } from "./config/images.ts";
 export { NamedImage, type ParseNamedImageOptions } from "./config/named-image.ts";
 export { type Plugin, registerPlugin } from "./config/plugin.ts";

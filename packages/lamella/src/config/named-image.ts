@@ -2,6 +2,9 @@ import { requireText, show } from "../image/argument.ts";
 import { DefinitionError } from "../image/error.ts";
 import { parseReference } from "../image/reference.ts";
 
+/** The name of the image for tasks that name none. */
+export const defaultImageName = "default";
+
 /** Options of {@link NamedImage.parse}. */
 export interface ParseNamedImageOptions {
   /** Whether an identifier with neither tag nor digest will do; false if absent. */

@@ -52,7 +52,7 @@ const lock = (...rows: readonly (readonly [string, string])[]) =>
   rows.map(([name, version]) => `[[package]]\nname = "${name}"\nversion = "${version}"\n`).join("");
 
 /** The default image where these variables are set too. */
-function defaultImage(variables: Readonly<Record<string, string>>): Promise<string> {
+function defaultImageWith(variables: Readonly<Record<string, string>>): Promise<string> {
   return DefaultImages.defaultImage({ cwd, env: { ...env, ...variables } });
 }
 
@@ -109,8 +109,7 @@ describe("who decides", () => {
   const variable = { FLYTE_INTERNAL_IMAGE: "acme/variable:v1" };
 
   test("the plugin goes before the variable, the variable before detection", async () => {
-    const detected = "cr.flyte.org/flyteorg/flytekit:py3.12-latest";
-    expect(await DefaultImages.defaultImage({ cwd, env })).toBe(detected);
+    expect(await DefaultImages.defaultImage({ cwd, env })).toBe(flytekit("latest"));
     const both = { cwd, env: { ...env, ...variable } };
     expect(await DefaultImages.defaultImage(both)).toBe("acme/variable:v1");
     using _silent = registerPlugin({ name: "silent", defaultImage: () => undefined });
@@ -128,7 +127,7 @@ describe("who decides", () => {
         },
         {
           step: "detection",
-          image: detected,
+          image: flytekit("latest"),
           reason: "Python 3.12 (nothing says one), flytekit (none is locked or installed)",
         },
       ],
@@ -144,11 +143,11 @@ describe("who decides", () => {
 
   test("the variable by the name in the documents goes before the one in the code; an empty one is none", async () => {
     const documented = { FLYTE_INTERNAL_IMAGE_ENV_VAR: "acme/documented:v1" };
-    expect(await defaultImage({ ...variable, ...documented })).toBe("acme/documented:v1");
-    expect(await defaultImage({ ...variable, FLYTE_INTERNAL_IMAGE_ENV_VAR: "" })).toBe(
+    expect(await defaultImageWith({ ...variable, ...documented })).toBe("acme/documented:v1");
+    expect(await defaultImageWith({ ...variable, FLYTE_INTERNAL_IMAGE_ENV_VAR: "" })).toBe(
       "acme/variable:v1",
     );
-    await expect(defaultImage({ FLYTE_INTERNAL_IMAGE: "https://acme.com" })).rejects.toThrow(
+    await expect(defaultImageWith({ FLYTE_INTERNAL_IMAGE: "https://acme.com" })).rejects.toThrow(
       /^The variable FLYTE_INTERNAL_IMAGE: Not an image reference/,
     );
   });
