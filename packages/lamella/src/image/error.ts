@@ -23,6 +23,11 @@ export class PythonVersionError extends DefinitionError {
   override readonly code = "python-version-unsupported";
 }
 
+/** A project's `pyproject.toml` or its lock that cannot be read, or that do not fit each other or what is asked for. */
+export class ProjectError extends LamellaError {
+  readonly code = "project-invalid";
+}
+
 /** Text that should name an image and does not. */
 export class InvalidReferenceError extends LamellaError {
   readonly code = "reference-invalid";

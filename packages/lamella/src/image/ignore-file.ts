@@ -48,7 +48,7 @@ export function isIgnored(absolute: string, context: LayerContext): boolean {
 }
 
 /** With `/` between segments; undefined for what is elsewhere. */
-function pathBelow(folder: string, path: string): string | undefined {
+export function pathBelow(folder: string, path: string): string | undefined {
   const way = relative(folder, path);
   if (isAbsolute(way) || way === ".." || way.startsWith(`..${sep}`)) return undefined;
   return way.split(sep).join("/");

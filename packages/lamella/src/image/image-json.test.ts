@@ -19,8 +19,38 @@ const root = mkdtempSync(join(tmpdir(), "lamella-json-"));
 for (const name of ["src", "lib"]) mkdirSync(join(root, name));
 for (const name of ["src/a.py", "src/b.py", "lib/c.py"]) writeFileSync(join(root, name), name);
 for (const name of ["requirements.txt", "other.txt"]) writeFileSync(join(root, name), `# ${name}`);
+for (const [name, folder, digit] of [
+  ["uv.lock", ".", "1"],
+  ["other.lock", ".", "2"],
+  ["lib/uv.lock", "..", "3"],
+] as const) {
+  writeFileSync(join(root, name), uvLock(folder, digit));
+}
+for (const name of ["", "lib"]) {
+  writeFileSync(join(root, name, "pyproject.toml"), `[project]\nname = "app${name}"\n`);
+}
 writeFileSync(join(root, ".dockerignore"), "src/b.py\n");
 afterAll(() => rmSync(root, { recursive: true }));
+
+/** Extras or groups, each of the one package of its name. */
+function alone(names: readonly string[]): string {
+  return names.map((name) => `${name} = [{ name = "${name}" }]\n`).join("");
+}
+
+/** A lock of two projects; `way` is that to the first of them. */
+function uvLock(way: string, digit: string): string {
+  const needed = ["a", "dev", "docs", "more", "most", "test"];
+  const files = needed.map((name) => {
+    const hash = `sha256:${digit.repeat(64)}`;
+    const wheel = `https://index.example/${name}-1-py3-none-any.whl`;
+    return `[[package]]\nname = "${name}"\nversion = "1"\nsource = { registry = "https://index.example" }\nwheels = [{ url = "${wheel}", hash = "${hash}" }]\n`;
+  });
+  const projects = ["", "lib"].map(
+    (name) =>
+      `[[package]]\nname = "app${name}"\nversion = "${name}1"\nsource = { editable = "${way}/${name}" }\ndependencies = [{ name = "a" }]\n[package.optional-dependencies]\n${alone(["more", "most"])}[package.dev-dependencies]\n${alone(["dev", "docs", "test"])}`,
+  );
+  return `version = 1\n${[...files, ...projects].join("")}`;
+}
 
 /** Images in JSON as the schema has them, with files that are there. Some combine what cannot be combined. */
 const jsons = schemaValues(schema).map((value) => ({ ...(value as ImageJson), root }));
@@ -55,6 +85,7 @@ describe("an image in JSON", () => {
       .withCommands(["ls"], { secretMounts: ["a", { key: "b", mountPath: "/b" }] })
       .withPipPackages(["six"], { pre: true })
       .withRequirements(join(root, "requirements.txt"))
+      .withUvProject("pyproject.toml", { extras: ["more"], projectInstallMode: "install_project" })
       .withSourceFolder("src", "/app")
       .withSourceFile(["a", "b"])
       .withEnvVars({ A: "1" })
@@ -116,7 +147,11 @@ function meaning({
   ignoreFile,
   ...json
 }: ImageJson): string {
-  const sources = json.layers.some(({ kind }) => kind.startsWith("source-"));
+  const sources = json.layers.some(
+    (layer) =>
+      layer.kind.startsWith("source-") ||
+      (layer.kind === "uv-project" && layer.projectInstallMode === "install_project"),
+  );
   return stable({
     ...json,
     ignoreFile: sources ? ignoreFile : undefined,
@@ -134,6 +169,26 @@ function said(layer: LayerDefinition): unknown {
     ...(pre === true && { pre }),
     ...(Array.isArray(extraIndexUrls) && extraIndexUrls.length > 0 && { extraIndexUrls }),
     ...(layer.kind.startsWith("source-") && placement({ ...rest, copyContentsOnly })),
+    ...(layer.kind === "uv-project" && chosen(rest)),
+  };
+}
+
+function sortedSet(list: unknown): readonly string[] {
+  return [...new Set((list as readonly string[] | undefined) ?? [])].sort();
+}
+
+/** What is chosen anyway is not chosen; the order of choices says nothing. */
+function chosen({
+  projectInstallMode,
+  defaultGroups,
+  extras,
+  groups,
+}: Record<string, unknown>): object {
+  return {
+    projectInstallMode: projectInstallMode === "install_project",
+    defaultGroups: defaultGroups !== false,
+    extras: sortedSet(extras),
+    groups: sortedSet(groups),
   };
 }
 
@@ -182,7 +237,7 @@ describe("the identifier", () => {
         }
       }
     });
-    fc.assert(check, { numRuns: 100 });
+    fc.assert(check, { numRuns: 200 });
     expect(seen.size).toBeGreaterThan(500);
   });
 });

@@ -19,6 +19,7 @@ import { type RequirementsOptions, requirementsLayer } from "./layers/requiremen
 import { sourceFileLayer } from "./layers/source-file.ts";
 import { type SourceFolderOptions, sourceFolderLayer } from "./layers/source-folder.ts";
 import { userLayer } from "./layers/user.ts";
+import { type UvProjectOptions, uvProjectLayer } from "./layers/uv-project.ts";
 import { workdirLayer } from "./layers/workdir.ts";
 import { readFittingLock } from "./lock-file.ts";
 import {
@@ -255,6 +256,26 @@ export class Image {
    */
   withRequirements(file: LocalPath, options: RequirementsOptions = {}): Image {
     return this.#with(requirementsLayer(file, options));
+  }
+
+  /**
+   * Installs the packages of a project of uv: exactly what its `uv.lock` says, with neither resolver nor network. As with
+   * `uv sync` these are its dependencies, those of the default groups (`dev`), and of the extras and groups that are
+   * named; other members of a workspace and folders that it depends on are built and installed. The project itself is
+   * not, unless `projectInstallMode` is `install_project`.
+   *
+   * What is built is built in a sandbox with the image's own Python: nothing of a project runs on this machine. An
+   * editable dependency is installed as any other.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withUvProject("./pyproject.toml").withSourceFolder("./src", "/app");
+   * image.withUvProject("./pyproject.toml", { projectInstallMode: "install_project", extras: ["gpu"], defaultGroups: false });
+   * ```
+   */
+  withUvProject(pyproject: LocalPath, options: UvProjectOptions = {}): Image {
+    return this.#with(uvProjectLayer(pyproject, options));
   }
 
   /**

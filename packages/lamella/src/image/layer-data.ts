@@ -12,6 +12,7 @@ import { requirementsLayer } from "./layers/requirements.ts";
 import { sourceFileLayer } from "./layers/source-file.ts";
 import { sourceFolderLayer } from "./layers/source-folder.ts";
 import { userLayer } from "./layers/user.ts";
+import { uvProjectLayer } from "./layers/uv-project.ts";
 import { workdirLayer } from "./layers/workdir.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -46,6 +47,10 @@ function madeAgain({ kind, ...fields }: Fields): LayerDefinition {
     case "requirements": {
       const { file, ...options } = fields;
       return requirementsLayer(file, options);
+    }
+    case "uv-project": {
+      const { pyproject, ...options } = fields;
+      return uvProjectLayer(pyproject, options);
     }
     case "source-folder": {
       const { source, destination, ...options } = fields;

@@ -30,6 +30,7 @@ import {
   sourceFolderProblems,
 } from "./layers/source-folder.ts";
 import { encodeUser, type UserLayer } from "./layers/user.ts";
+import { encodeUvProject, type UvProjectLayer, uvProjectProblems } from "./layers/uv-project.ts";
 import { encodeWorkdir, type WorkdirLayer } from "./layers/workdir.ts";
 import { absoluteRequirement } from "./local-requirement.ts";
 
@@ -43,6 +44,7 @@ export type LayerDefinition =
   | CommandsLayer
   | PipPackagesLayer
   | RequirementsLayer
+  | UvProjectLayer
   | SourceFolderLayer
   | SourceFileLayer
   | EnvLayer
@@ -51,6 +53,16 @@ export type LayerDefinition =
 
 /** What only says how the image is run: it is no layer in the image, and nothing lies above or below it. */
 export type RuntimeLayer = EntrypointLayer | LabelsLayer | UserLayer;
+
+/** A layer of Python packages. */
+export type PythonLayer = PipPackagesLayer | RequirementsLayer | UvProjectLayer;
+
+/** Whether a layer installs Python packages. */
+export function isPythonLayer(layer: LayerDefinition): layer is PythonLayer {
+  return (
+    layer.kind === "pip-packages" || layer.kind === "requirements" || layer.kind === "uv-project"
+  );
+}
 
 /** What of a layer decides what is in the image, the content of its files included. */
 export function* encodeLayer(
@@ -66,6 +78,8 @@ export function* encodeLayer(
       return [layer.kind, yield* encodePipPackages(layer, context)];
     case "requirements":
       return [layer.kind, yield* encodeRequirements(layer, context)];
+    case "uv-project":
+      return [layer.kind, yield* encodeUvProject(layer, context)];
     case "source-folder":
       return [layer.kind, yield* encodeSourceFolder(layer, context)];
     case "source-file":
@@ -95,6 +109,8 @@ export function* layerProblems(
       return pipPackagesProblems(layer, context);
     case "requirements":
       return requirementsProblems(layer, context);
+    case "uv-project":
+      return uvProjectProblems(layer, context);
     case "source-folder":
       return yield* sourceFolderProblems(layer, context);
     case "source-file":
@@ -123,6 +139,8 @@ export function layerTitle(layer: LayerDefinition): string {
       return title("withPipPackages", layer.packages);
     case "requirements":
       return title("withRequirements", [layer.file]);
+    case "uv-project":
+      return title("withUvProject", [layer.pyproject]);
     case "source-folder":
       return title("withSourceFolder", [layer.source]);
     case "source-file":
@@ -148,6 +166,11 @@ export function withAbsolutePaths(layer: LayerDefinition, root: string): LayerDe
   switch (layer.kind) {
     case "requirements":
       return { ...layer, file: absolute(layer.file) };
+    case "uv-project": {
+      const { uvlock } = layer;
+      const pyproject = absolute(layer.pyproject);
+      return { ...layer, pyproject, ...(uvlock !== undefined && { uvlock: absolute(uvlock) }) };
+    }
     case "source-folder":
       return { ...layer, source: absolute(layer.source) };
     case "source-file":

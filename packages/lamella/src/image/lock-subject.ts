@@ -3,8 +3,11 @@ import { type CanonicalValue, canonicalDigest } from "../files/canonical.ts";
 import { digestHex } from "../files/digest.ts";
 import { baseReference } from "./base.ts";
 import type { ImageDefinition, LayerDefinition } from "./definition.ts";
+import type { LayerContext } from "./layers/layer-context.ts";
 import { encodePythonIndex } from "./layers/python-index.ts";
+import { readLayerProject } from "./layers/uv-project.ts";
 import { localRequirement, portableRequirement } from "./local-requirement.ts";
+import { encodeLockedProject } from "./project/uv-project.ts";
 import { formatReference, parseReference } from "./reference.ts";
 import { readRequirementsFile } from "./requirements-file.ts";
 import { logicalLines } from "./requirements-lines.ts";
@@ -15,13 +18,17 @@ import { logicalLines } from "./requirements-lines.ts";
  * parser or a network. Comments of requirements files and places on this machine do not count. Raises the errors of
  * reading requirements files.
  */
-export function lockSubject({ base, pythonVersion, layers, root }: ImageDefinition): string {
+export function lockSubject(definition: ImageDefinition): string {
+  const { base, pythonVersion, layers } = definition;
   const reference = formatReference(parseReference(baseReference(base, pythonVersion)));
-  const calls = layers.flatMap((layer) => asked(layer, root) ?? []);
+  const calls = layers.flatMap((layer) => asked(layer, definition) ?? []);
   return digestHex(canonicalDigest(["lamella.lock-subject.v1", reference, calls]));
 }
 
-function asked(layer: LayerDefinition, root: string): CanonicalValue | undefined {
+function asked(
+  layer: LayerDefinition,
+  { root, ignoreFile }: LayerContext,
+): CanonicalValue | undefined {
   if (layer.kind === "pip-packages") {
     const packages = layer.packages.map((text) => {
       const local = localRequirement(text);
@@ -35,6 +42,9 @@ function asked(layer: LayerDefinition, root: string): CanonicalValue | undefined
       logicalLines(new TextDecoder().decode(bytes)).map(({ line }) => line),
     );
     return { lines, index: encodePythonIndex(layer) };
+  }
+  if (layer.kind === "uv-project") {
+    return { project: encodeLockedProject(readLayerProject(layer, { root, ignoreFile })) };
   }
   return undefined;
 }

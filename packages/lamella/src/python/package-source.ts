@@ -1,3 +1,4 @@
+import type { IgnoreRules } from "../files/ignore.ts";
 import type { SourceFile } from "./lock.ts";
 
 /** What a requirement names that is no wheel: it has to be built. */
@@ -36,6 +37,8 @@ export interface FolderSource {
   readonly kind: "folder";
   /** Absolute. */
   readonly path: string;
+  /** What of it is left out; what is ignored by default if absent. */
+  readonly ignore?: IgnoreRules;
 }
 
 /** What a wheel was built from, exactly: the same wherever it is. */

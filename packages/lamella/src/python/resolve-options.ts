@@ -4,24 +4,27 @@ import type { Store } from "../store/store.ts";
 import type { Lock } from "./lock.ts";
 import type { Environment } from "./package-index/pip-settings.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
+import type { ProjectCall } from "./project-packages.ts";
 import type { Requirement, SourceRequirement } from "./requirements.ts";
 import type { RequirementsSettings } from "./requirements-file.ts";
 import type { OpenSourceBuilder } from "./source-builder.ts";
 import type { CLibrary } from "./tags.ts";
 
-/** The requirements of one call (`withPipPackages`, `withRequirements`), and the settings that came with them. */
+/** What one call asks for (`withPipPackages`, `withRequirements`, `withUvProject`), and the settings that came with it. */
 export interface ResolveCall extends Partial<RequirementsSettings> {
   readonly requirements: readonly Requirement[];
   /** What has to be built. */
   readonly sources?: readonly SourceRequirement[];
   readonly constraints?: readonly Requirement[];
+  /** A project whose lock says exactly what is installed. */
+  readonly project?: ProjectCall | undefined;
   /** The ids of secrets by the variables that they are in, for what `$NAME` in an address stands for. */
   readonly secrets?: ReadonlyMap<string, string>;
 }
 
 /** Whether a call asks for any package. */
-export function asksForPackages({ requirements, sources = [] }: ResolveCall): boolean {
-  return requirements.length > 0 || sources.length > 0;
+export function asksForPackages({ requirements, sources = [], project }: ResolveCall): boolean {
+  return requirements.length > 0 || sources.length > 0 || project !== undefined;
 }
 
 /** A distribution by name and version. */

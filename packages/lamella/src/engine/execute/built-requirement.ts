@@ -33,8 +33,8 @@ export async function builtRequirement(
     case "repository":
       return await builtRepository({ name, source }, options, access);
     case "folder": {
-      const { path } = source;
-      const tree = await readTree(path, { memo, signal });
+      const { path, ignore } = source;
+      const tree = await readTree(path, { ignore, memo, signal });
       const wheel = await builtWheel({ ...folderSource(path, tree), name }, workbench);
       return { wheel, source: { kind: "folder", path, digest: tree.digest } };
     }

@@ -3,7 +3,7 @@ import { lockedCall } from "../../python/lock/locked-call.ts";
 import { staleReasons } from "../../python/lock/stale-reasons.ts";
 import { differingVersions, type Lock } from "../../python/lock.ts";
 import type { IndexSettings } from "../../python/package-index/settings.ts";
-import { resolve } from "../../python/resolve.ts";
+import { resolveCalls } from "../../python/resolve-calls.ts";
 import { asksForPackages, type ResolveCall } from "../../python/resolve-options.ts";
 import type { OpenSourceBuilder } from "../../python/source-builder.ts";
 import type { ImageRequest } from "../image-request.ts";
@@ -50,7 +50,7 @@ export async function chooseLock(
   }
   const locked = usableLock(request, { python, platform, libc }, calls, session);
   if (locked) return locked;
-  const lock = await resolve({
+  const lock = await resolveCalls({
     calls,
     python,
     pythonFullVersion: prefix.version,

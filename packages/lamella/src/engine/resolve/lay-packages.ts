@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Outline } from "../../base/outline.ts";
+import { isPythonLayer } from "../../image/layer.ts";
 import { formatReference } from "../../image/reference.ts";
 import { asksForPackages } from "../../python/resolve-options.ts";
 import type { Step } from "../plan.ts";
@@ -92,8 +93,8 @@ function callsOf(
   { request }: PlanContext,
 ): ReadonlyMap<number, number> {
   const wanted = new Set(files.map(({ index }) => index));
-  const python = [...request.definition.layers.entries()].filter(
-    ([, { kind }]) => kind === "pip-packages" || kind === "requirements",
+  const python = [...request.definition.layers.entries()].filter(([, layer]) =>
+    isPythonLayer(layer),
   );
   return new Map(
     python.flatMap(([index], call) => (wanted.has(index) ? [[index, call] as const] : [])),

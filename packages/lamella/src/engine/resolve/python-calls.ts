@@ -1,9 +1,14 @@
 import { resolve } from "node:path";
+import { canonicalDigest } from "../../files/canonical.ts";
+import { digestHex } from "../../files/digest.ts";
 import type { ImageDefinition } from "../../image/definition.ts";
+import { isPythonLayer, type PythonLayer } from "../../image/layer.ts";
 import type { PipPackagesLayer } from "../../image/layers/pip-packages.ts";
 import type { PythonIndexSettings } from "../../image/layers/python-index.ts";
 import type { RequirementsLayer } from "../../image/layers/requirements.ts";
-import { secretId, secretVariable } from "../../image/secret.ts";
+import { readLayerProject, type UvProjectLayer } from "../../image/layers/uv-project.ts";
+import { encodeLockedProject, projectIgnoreRules } from "../../image/project/uv-project.ts";
+import { type SecretMountsSettings, secretId, secretVariable } from "../../image/secret.ts";
 import {
   parseAnyRequirement,
   type Requirement,
@@ -13,8 +18,6 @@ import { readRequirementsFile } from "../../python/requirements-file.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
 import { checkNamedSecrets } from "./python-secrets.ts";
 
-type PythonLayer = PipPackagesLayer | RequirementsLayer;
-
 /**
  * What the definition's layers ask the resolver for, one call each, in their order. Raises what malformed requirements
  * raise, and MissingSecretError where `$NAME` in an address is no secret of the call.
@@ -23,24 +26,41 @@ export function pythonCalls(
   definition: ImageDefinition,
   signal: AbortSignal,
 ): Promise<ResolveCall[]> {
-  const layers = definition.layers.filter(
-    (layer): layer is PythonLayer => layer.kind === "pip-packages" || layer.kind === "requirements",
-  );
-  return Promise.all(layers.map((layer) => pythonCall(layer, definition.root, signal)));
+  const layers = definition.layers.filter(isPythonLayer);
+  return Promise.all(layers.map((layer) => pythonCall(layer, definition, signal)));
 }
 
 async function pythonCall(
   layer: PythonLayer,
-  root: string,
+  definition: ImageDefinition,
   signal: AbortSignal,
 ): Promise<ResolveCall> {
-  const call = await askedBy(layer, root, signal);
+  const call =
+    layer.kind === "uv-project"
+      ? askedByProject(layer, definition)
+      : await askedBy(layer, definition.root, signal);
   checkNamedSecrets(call);
   return call;
 }
 
+function askedByProject(layer: UvProjectLayer, definition: ImageDefinition): ResolveCall {
+  const { lock, selection } = readLayerProject(layer, definition);
+  const digest = digestHex(canonicalDigest(encodeLockedProject({ lock, selection })));
+  return {
+    ...indexSettings(layer),
+    secrets: secretVariables(layer),
+    requirements: [],
+    project: {
+      lock,
+      selection,
+      digest,
+      ignore: (folder) => projectIgnoreRules(folder, lock, definition),
+    },
+  };
+}
+
 async function askedBy(
-  layer: PythonLayer,
+  layer: PipPackagesLayer | RequirementsLayer,
   root: string,
   signal: AbortSignal,
 ): Promise<ResolveCall> {
@@ -70,7 +90,7 @@ async function askedBy(
 }
 
 /** Ids of the layer's secrets by the variables that they are in. */
-function secretVariables({ secretMounts = [] }: PythonLayer): ReadonlyMap<string, string> {
+function secretVariables({ secretMounts = [] }: SecretMountsSettings): ReadonlyMap<string, string> {
   return new Map(
     secretMounts.flatMap((secret) => {
       const variable = secretVariable(secret);

@@ -1,3 +1,4 @@
+import { isPythonLayer } from "../../image/layer.ts";
 import { namedVariables, variableIn } from "../../python/package-source.ts";
 import type { ResolveCall } from "../../python/resolve-options.ts";
 import { MissingSecretError } from "../error.ts";
@@ -10,9 +11,7 @@ export async function findPythonSecrets(
   { definition, options }: Pick<ImageRequest, "definition" | "options">,
   { env, journal }: Pick<Session, "env" | "journal">,
 ): Promise<SecretValues> {
-  const layers = definition.layers.filter(
-    ({ kind }) => kind === "pip-packages" || kind === "requirements",
-  );
+  const layers = definition.layers.filter(isPythonLayer);
   const values = await findSecrets(
     { ...definition, layers },
     { sources: options.secrets ?? [], env },

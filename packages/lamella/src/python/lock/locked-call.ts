@@ -1,5 +1,6 @@
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { possiblePackages } from "../../image/project/uv-project.ts";
 import { splitCredentials } from "../package-index/credentials.ts";
 import {
   formatRequirement,
@@ -42,13 +43,20 @@ export function lockedCall(call: ResolveCall, options: { readonly directory: str
       ),
       requirement.hashes,
     );
+  const project = call.project === undefined ? [] : possiblePackages(call.project);
+  const names = project.map(({ package: { name, version } }) => `${name}==${version ?? "*"}`);
   return {
-    requirements: [...call.requirements.map(line), ...(call.sources ?? []).map(sourceLine)].sort(),
+    requirements: [
+      ...call.requirements.map(line),
+      ...(call.sources ?? []).map(sourceLine),
+      ...names,
+    ].sort(),
     constraints: (call.constraints ?? []).map(line).sort(),
     settings: [
       ...(call.indexUrl === undefined ? [] : [`--index-url ${relative(call.indexUrl)}`]),
       ...(call.extraIndexUrls ?? []).map((url) => `--extra-index-url ${relative(url)}`),
       ...(call.findLinks ?? []).map((url) => `--find-links ${relative(url)}`),
+      ...(call.project === undefined ? [] : [`--project ${call.project.digest}`]),
       ...(call.noIndex ? ["--no-index"] : []),
       ...(call.pre ? ["--pre"] : []),
       ...(call.requireHashes ? ["--require-hashes"] : []),
