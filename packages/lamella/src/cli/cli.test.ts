@@ -149,6 +149,9 @@ test.each([
   ["--help"],
   ["build", "--help"],
   ["run", "--help"],
+  ["plan", "--help"],
+  ["diff", "--help"],
+  ["prune", "--help"],
   ["base", "bootstrap", "--help"],
   ["default-image", "--help"],
 ])("%s teaches by example, in 120 columns", async (...inputs) => {

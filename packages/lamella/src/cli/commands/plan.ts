@@ -10,7 +10,7 @@ export const plan: Command<CliContext> = buildCommand({
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Print the plans as data, with export, name and what is there already",
+        brief: "Print the plans as data, with what is there already",
       },
       progress: {
         kind: "enum",
