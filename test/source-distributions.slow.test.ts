@@ -102,6 +102,8 @@ test("a build finds the Debian packages below it", async () => {
   const { code, events, stderr } = await tryBuild(project);
   expect(code, stderr).toBe(0);
   expect(names(events).at(-1)).toBe("build psycopg2 2.9.10");
+  // It cannot be resolved before, and nothing has failed.
+  expect(events.filter(({ kind }) => kind === "task-failed")).toEqual([]);
   const last = events.at(-1);
   if (last?.kind !== "finished") throw new Error("The build did not finish.");
   const look = "import psycopg2; print(psycopg2.__libpq_version__ > 150000)";

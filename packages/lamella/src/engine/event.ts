@@ -23,7 +23,8 @@ export type TaskKind =
   /** The manifest, and the tags with it. */
   | "publish";
 
-export type TaskOutcome = "done" | "cached" | "exists" | "mounted";
+/** `deferred`: it has to wait for a command that lies below, and is done again then. */
+export type TaskOutcome = "done" | "cached" | "exists" | "mounted" | "deferred";
 
 export interface Task {
   /** Unique in its build. */

@@ -115,4 +115,9 @@ function heading(task: Task, at: number): Line {
   return [span(clock, "dim"), span(` ${taskLabel[task.kind].padEnd(labelWidth)} `)];
 }
 
-const outcomeWord = { cached: "cached", exists: "there already", mounted: "mounted" } as const;
+const outcomeWord = {
+  cached: "cached",
+  exists: "there already",
+  mounted: "mounted",
+  deferred: "after the commands below",
+} as const;

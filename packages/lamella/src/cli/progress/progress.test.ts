@@ -163,6 +163,14 @@ describe("plain lines", () => {
     expect(stdout.split("\n").slice(0, 2)).toEqual([buildResult().uri, buildResult().digest]);
   });
 
+  test("tell what waits for a command from what fails", () => {
+    const { stderr } = rendered("plain", [
+      ...smallBuild,
+      { at: 900, kind: "task-finished", id: 1, outcome: "deferred" },
+    ]);
+    expect(stderr).toContain("numpy.whl · after the commands below");
+  });
+
   test("have a command's own as it writes them, whole", () => {
     const { stderr } = rendered("plain", [
       ...commandBuild,

@@ -20,6 +20,7 @@ import { chooseLock } from "./choose-lock.ts";
 import { directUrlRecord } from "./direct-url.ts";
 import type { InstallPrefix } from "./install-prefix.ts";
 import { machineIndexes } from "./machine-indexes.ts";
+import { isMendable } from "./mendable.ts";
 import type { FoundLayers } from "./prepared-plan.ts";
 import { findPythonSecrets, withIndexSecrets } from "./python-secrets.ts";
 import { compiledSteps, type PythonLayers } from "./python-steps.ts";
@@ -73,7 +74,11 @@ export async function planPackages(
     const compilers = new CompilerSearch(request, base.platform, prefix, session);
     const sources = openSources(base, downloader, secrets, session);
     const question = { base, prefix, calls, indexes, compilers, sources, first };
-    const lock = await chooseLock(request, question, session);
+    const lock = await chooseLock(request, question, session).catch((error: unknown) => {
+      // Nothing has failed: it is asked again when it is known what the commands below leave.
+      if (!base.layers && isMendable(error)) task.finish("deferred");
+      throw error;
+    });
     const there = new Map(base.outline.distributions.map(({ name, version }) => [name, version]));
     const missing = lock.packages.filter(({ name, version }) => there.get(name) !== version);
     const packages = await together(
