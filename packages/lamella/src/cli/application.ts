@@ -12,9 +12,11 @@ import {
 import { LamellaError } from "../error.ts";
 import { base } from "./commands/base-bootstrap.ts";
 import { build } from "./commands/build.ts";
+import { config } from "./commands/config.ts";
 import { defaultImage } from "./commands/default-image.ts";
 import { diff } from "./commands/diff.ts";
 import { id } from "./commands/id.ts";
+import { images } from "./commands/images.ts";
 import { lock } from "./commands/lock.ts";
 import { plan } from "./commands/plan.ts";
 import { prune } from "./commands/prune.ts";
@@ -54,7 +56,7 @@ export function createApplication(
   const report = (error: unknown): string => errorReport(error, errors);
   return buildApplication(
     buildRouteMap({
-      routes: { build, run, plan, lock, id, diff, prune, base, defaultImage },
+      routes: { build, run, plan, lock, id, diff, prune, base, config, images, defaultImage },
       docs: { brief: "Container images without a daemon", fullDescription: description },
     }),
     {

@@ -53,10 +53,11 @@ function start(
   inputs: readonly string[],
   env: Readonly<Record<string, string>> = {},
   uid?: number,
+  cwd = folder,
 ) {
   const { PATH = "" } = process.env;
   return spawn(process.execPath, [bin, ...inputs], {
-    cwd: folder,
+    cwd,
     env: { PATH, HOME: folder, LAMELLA_HOME: join(folder, "home"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(uid !== undefined && { uid, gid: uid }),
@@ -67,8 +68,9 @@ async function lamella(
   inputs: readonly string[],
   env?: Readonly<Record<string, string>>,
   uid?: number,
+  cwd?: string,
 ): Promise<Ended> {
-  const child = start(inputs, env, uid);
+  const child = start(inputs, env, uid, cwd);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -130,6 +132,74 @@ test("lamella default-image prints the image, and says on request who decided", 
   expect(published.stdout).toBe("ghcr.io/flyteorg/flyte:py3.11-v2.1.0\n");
 });
 
+test("lamella config shows every setting, who set it, and which file was read", async () => {
+  const cwd = join(folder, "configured");
+  await mkdir(cwd, { recursive: true });
+  await writeFile(
+    join(cwd, "config.yaml"),
+    [
+      "image: { registry: ghcr.io/acme, image_refs: { spark: acme/spark:v2 } }",
+      "lamela: {}",
+      "lamella:",
+      "  python: { indexUrl: 'https://ada:secret@packages.acme.com/simple' }",
+      "  steps: { timeout: 30m }",
+    ].join("\n"),
+  );
+  await writeFile(join(cwd, "flytekit.config"), "[images]\n");
+  const env = { FLYTE_IMAGE_REGISTRY: "quay.io/acme", UV_NO_CONFIG: "1" };
+  const { stdout, stderr, code } = await lamella(["config"], env, undefined, cwd);
+  expect(code).toBe(0);
+  const lines = stdout.split("\n").map((line) => line.replaceAll(/ {2,}/g, "  "));
+  expect(lines).toContain("image.registry  quay.io/acme  the variable FLYTE_IMAGE_REGISTRY");
+  expect(lines).toContain("images.spark  acme/spark:v2  config.yaml:1:55");
+  expect(lines).toContain(
+    "lamella.python.indexUrl  https://packages.acme.com/simple  config.yaml:4:23",
+  );
+  expect(lines).toContain("lamella.steps.timeout  1800 s  config.yaml:5:21");
+  expect(lines).toContain("lamella.cache.to  -  not set");
+  expect(lines.slice(-3)).toEqual([
+    "Read: config.yaml",
+    "Not read, since only one file is: flytekit.config",
+    "",
+  ]);
+  expect(stderr).toBe(
+    `warning: ${join(cwd, "config.yaml")}:2:1: unknown setting 'lamela'; did you mean 'lamella'?\n`,
+  );
+  const json = await lamella(["config", "--json"], env, undefined, cwd);
+  expect(JSON.parse(json.stdout).settings[0]).toEqual({
+    name: "image.registry",
+    value: "quay.io/acme",
+    source: { kind: "environment", variable: "FLYTE_IMAGE_REGISTRY" },
+  });
+  expect(json.stdout).not.toMatch(/secret/);
+});
+
+test("lamella images lists the default image and the named ones, and what says so", async () => {
+  const env = { FLYTE_INTERNAL_IMAGE: "acme/task:v1" };
+  const cwd = join(import.meta.dirname, "../config/fixtures");
+  const inputs = ["images", "--config", "images.config", "--image", "other=acme/other:v1"];
+  const { stdout } = await lamella(inputs, env, undefined, cwd);
+  expect(stdout.split("\n").map((line) => line.replaceAll(/ {2,}/g, "  "))).toEqual([
+    "default  acme/task:v1  the variable FLYTE_INTERNAL_IMAGE",
+    "my_custom_image  docker.io/myorg/my-custom-image:v1.0.0  images.config:2:17",
+    "another_image  myregistry.com/path/to/image  images.config:3:15",
+    "other  acme/other:v1  the option --image",
+    "",
+  ]);
+  const json = await lamella([...inputs, "--json"], env, undefined, cwd);
+  expect(JSON.parse(json.stdout).default_image).toEqual({
+    name: "default",
+    fqn: "acme/task",
+    tag: "v1",
+    digest: null,
+  });
+  const untagged = await lamella(["images", "--image", "spark=acme/spark"]);
+  expect(untagged.stderr).toMatch(
+    /^error: image cannot be "spark=acme\/spark": .*neither a tag nor a digest/,
+  );
+  expect(untagged.code).toBe(2);
+});
+
 test("a mistyped method is told from the one that was meant", async () => {
   const { stderr } = await lamella(["id", "typo.ts"]);
   expect(stderr).toMatch(
@@ -154,6 +224,8 @@ test.each([
   ["prune", "--help"],
   ["base", "bootstrap", "--help"],
   ["default-image", "--help"],
+  ["config", "--help"],
+  ["images", "--help"],
 ])("%s teaches by example, in 120 columns", async (...inputs) => {
   const { code, stdout } = await lamella(inputs);
   expect(code).toBe(0);

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { emptyConfig, loadConfig } from "./config.ts";
+import { emptyConfig, loadConfig, withNamedImages } from "./config.ts";
 import { ConfigFile } from "./config-file.ts";
 import { ConfigFileError, ConfigFileUnreadableError } from "./error.ts";
 import { readFileSettings } from "./file-settings.ts";
+import { NamedImage } from "./named-image.ts";
 
 let cwd: string;
 beforeAll(async () => {
@@ -82,6 +83,21 @@ describe("loadConfig", () => {
     expect(unset.defaultRegistry).toBe("ghcr.io/acme");
   });
 
+  test("images have names, in INI files too; an option goes before the file", async () => {
+    await writeFile(
+      join(cwd, "ours.ini"),
+      "[images]\nspark = acme/spark\n[image]\nregistry = ghcr.io/a\n",
+    );
+    const config = await loadConfig({ cwd, file: "ours.ini", env: {} });
+    expect(config.images).toEqual({ spark: "acme/spark" });
+    expect(config.defaultRegistry).toBe("ghcr.io/a");
+    expect(config.sources.get("images/spark")).toMatchObject({ line: 2, column: 9 });
+    const given = [NamedImage.parse("spark", "acme/spark:v3"), NamedImage.parse("b", "acme/b:v1")];
+    const { images, sources } = withNamedImages(config, given, "--image");
+    expect(images).toEqual({ spark: "acme/spark:v3", b: "acme/b:v1" });
+    expect(sources.get("images/spark")).toEqual({ kind: "option", option: "--image" });
+  });
+
   test.each([
     "",
     "# nothing\n",
@@ -106,10 +122,14 @@ describe("loadConfig", () => {
         "  regitsries:",
         "    docker.io: {}",
         "unknownToUs: { mirror: 1 }",
+        "image: { registy: x, platform: y, builder: local }",
+        "imagess: {}",
       ].join("\n"),
     );
     const told = config.warnings.map(({ line, column, message }) => `${line}:${column} ${message}`);
     expect(told.sort()).toEqual([
+      "10:10 unknown setting 'image.registy'; did you mean 'registry'?",
+      "11:1 unknown setting 'imagess'; did you mean 'images'?",
       "2:3 unknown setting 'lamella.registry'",
       "4:18 unknown setting 'lamella.registries.docker.io.miror'; did you mean 'mirror'?",
       "5:13 unknown setting 'lamella.python.zzz'",

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { FilePosition } from "./config-document.ts";
 import { ConfigFile } from "./config-file.ts";
+import type { NamedImage } from "./named-image.ts";
 
 /** How one registry is reached. The key in {@link Config.registries} is its host as image references have it. */
 export interface RegistryConfig {
@@ -40,6 +41,7 @@ export interface StepLimits {
 
 /** Who set a value. */
 export type SettingSource =
+  | { readonly kind: "option"; readonly option: string }
   | { readonly kind: "environment"; readonly variable: string }
   | ({ readonly kind: "file" } & FilePosition);
 
@@ -73,6 +75,18 @@ export interface LoadConfigOptions {
   /** The folder that files are sought from, and that a relative `file` is relative to. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** The settings with images that an option gives, in place of those of the same name. */
+export function withNamedImages(
+  config: Config,
+  images: readonly NamedImage[],
+  option: string,
+): Config {
+  const sources = new Map(config.sources);
+  for (const { name } of images) sources.set(`images/${name}`, { kind: "option", option });
+  const given = images.map(({ name, full }) => [name, full] as const);
+  return { ...config, images: { ...config.images, ...Object.fromEntries(given) }, sources };
 }
 
 /** What holds where nothing is set anywhere. */

@@ -106,7 +106,7 @@ const fileSchema = z.nullable(
  */
 export function readFileSettings(file: ConfigFile, home: string | undefined): FileSettings {
   const data = structuredClone(file.data);
-  const warnings = removeUnknownKeys(data, file);
+  const warnings = [...misspeltKeys(file), ...removeUnknownKeys(data, file)];
   const parsed = fileSchema.safeParse(data);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -114,7 +114,7 @@ export function readFileSettings(file: ConfigFile, home: string | undefined): Fi
     throw new ConfigFileError(
       file.position(path),
       `${path.length === 0 ? "the file" : `'${path.join(".")}'`} ${explain(issue)}.`,
-      "Correct the value; `lamella base bootstrap --help` shows an example of the file.",
+      "Correct the value; `lamella config --help` shows an example of the file.",
     );
   }
   const section = parsed.data?.lamella ?? {};
@@ -171,14 +171,39 @@ function removeUnknownKeys(data: unknown, file: ConfigFile): ConfigWarning[] {
     for (const key of issue.path) parent = parent[key] as Record<PropertyKey, unknown>;
     for (const key of issue.keys) {
       const near = nearestName(key, knownKeys(issue.path));
-      warnings.push({
-        ...file.keyPosition(issue.path, key),
-        message: `unknown setting '${[...issue.path, key].join(".")}'${near === undefined ? "" : `; did you mean '${near}'?`}`,
-      });
+      warnings.push(unknownKey(file, issue.path, key, near));
       delete parent[key];
     }
   }
   return warnings;
+}
+
+/** Where Flyte's own settings are too: what has a name near to one that is read was most likely meant to be that. */
+const sharedKeys: readonly (readonly [path: readonly string[], known: readonly string[]])[] = [
+  [[], ["lamella", "image", "images"]],
+  [["image"], ["registry", "image_refs"]],
+];
+
+/** A warning for each key that nobody reads and that is a slip from one that is read. */
+function misspeltKeys(file: ConfigFile): readonly ConfigWarning[] {
+  return sharedKeys.flatMap(([path, known]) => {
+    const keys = Object.keys(file.get(...path) ?? {}).filter((key) => !known.includes(key));
+    return keys.flatMap((key) => {
+      const near = nearestName(key, known);
+      return near === undefined ? [] : [unknownKey(file, path, key, near)];
+    });
+  });
+}
+
+function unknownKey(
+  file: ConfigFile,
+  path: ConfigPath,
+  key: string,
+  near: string | undefined,
+): ConfigWarning {
+  const guess = near === undefined ? "" : `; did you mean '${near}'?`;
+  const message = `unknown setting '${[...path, key].map(String).join(".")}'${guess}`;
+  return { ...file.keyPosition(path, key), message };
 }
 
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {

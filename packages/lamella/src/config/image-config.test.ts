@@ -15,8 +15,13 @@ const digest = `sha256:${"a".repeat(64)}`;
 /** Nothing of this machine takes part. */
 const nowhere = { cwd: "/nowhere", env: { FLYTE_INTERNAL_IMAGE: "acme/fallback:v9" } };
 
-const named = ({ images }: ImageConfig) =>
-  Object.fromEntries(images.map(({ name, full }) => [name, full]));
+function named({ images }: ImageConfig): Readonly<Record<string, string>> {
+  return Object.fromEntries(images.map(({ name, full }) => [name, full]));
+}
+
+function validate(...values: readonly string[]): Promise<ImageConfig> {
+  return ImageConfig.validateImage(values, nowhere);
+}
 
 describe("createFrom and fromImages", () => {
   test("createFrom puts the default first in images", () => {
@@ -41,9 +46,9 @@ describe("createFrom and fromImages", () => {
   });
 
   test("two of one name are an error", () => {
-    const create = () => ImageConfig.createFrom(spark, [spark]);
-    expect(create).toThrow(DefinitionError);
-    expect(create).toThrow(
+    const twice = [spark, spark];
+    expect(() => ImageConfig.createFrom(task, twice)).toThrow(DefinitionError);
+    expect(() => ImageConfig.createFrom(task, twice)).toThrow(
       'Several images are called "spark": localhost:5000/spark:v2, localhost:5000/spark:v2.',
     );
   });
@@ -93,8 +98,6 @@ describe("auto", () => {
 });
 
 describe("validateImage", () => {
-  const validate = (...values: readonly string[]) => ImageConfig.validateImage(values, nowhere);
-
   test("validateImage takes name=uri, or uri for the default image", async () => {
     expect(named(await validate("spark=localhost:5000/spark:v2", "acme/task:v1"))).toEqual(
       named(ImageConfig.createFrom(task, [spark])),

@@ -1,3 +1,4 @@
+import { LamellaError } from "../error.ts";
 import { requireOptions, show } from "../image/argument.ts";
 import { DefinitionError } from "../image/error.ts";
 import { ConfigFile, type FindConfigFileOptions } from "./config-file.ts";
@@ -137,7 +138,15 @@ export class ImageConfig {
     values: readonly string[],
     { param = "--image", ...places }: ValidateImageOptions = {},
   ): Promise<ImageConfig> {
-    const images = values.map((value) => parseImageValue(value, param));
+    const images = values.map((value) => {
+      try {
+        return parseImageValue(value);
+      } catch (error) {
+        if (!(error instanceof LamellaError)) throw error;
+        const message = `${param} ${show(value)}: ${error.message}`;
+        throw new DefinitionError(message, error.hint, { cause: error });
+      }
+    });
     if (images.every(({ name }) => name !== defaultImageName)) {
       const identifier = await DefaultImages.defaultImage(places);
       images.unshift(NamedImage.parse(defaultImageName, identifier));

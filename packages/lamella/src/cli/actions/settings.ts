@@ -1,13 +1,19 @@
-import { type Config, loadConfig } from "../../config/config.ts";
+import { type Config, loadConfig, withNamedImages } from "../../config/config.ts";
+import { ImageConfig } from "../../config/image-config.ts";
+import type { NamedImage } from "../../config/named-image.ts";
 import type { CliContext } from "../context.ts";
 import { warningLines } from "../progress/warning-lines.ts";
 import { paintLine } from "../terminal/line.ts";
 import { painter, wantsColor } from "../terminal/paint.ts";
 
-/** The settings that a command works with; what is wrong in their file without being an error goes to stderr. */
+/**
+ * The settings that a command works with, `images` being what `--image` gave; what is wrong in their file without being an
+ * error goes to stderr.
+ */
 export async function loadSettings(
   { cwd, env, process }: CliContext,
   file: string | undefined,
+  images: readonly NamedImage[] = [],
 ): Promise<Config> {
   const config = await loadConfig({ cwd, env, ...(file === undefined ? {} : { file }) });
   const paint = painter(wantsColor(process.stderr, env));
@@ -16,5 +22,6 @@ export async function loadSettings(
       process.stderr.write(`${paintLine(text, paint)}\n`);
     }
   }
-  return config;
+  const { images: given } = ImageConfig.createFrom(undefined, images);
+  return withNamedImages(config, given, "--image");
 }

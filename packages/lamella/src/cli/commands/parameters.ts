@@ -1,5 +1,7 @@
 import type { FlagParametersForType, TypedPositionalParameters } from "@stricli/core";
 import type { BuildOptions } from "../../builders/builder.ts";
+import { parseImageValue } from "../../config/image-value.ts";
+import type { NamedImage } from "../../config/named-image.ts";
 import { type Platform, parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
 
@@ -79,6 +81,23 @@ export function planningOptions({
     ...(cacheFrom && { cacheFrom }),
   };
 }
+
+/** What images are called: an option of the commands that know them by friendly names. */
+export interface ImageFlags {
+  readonly image?: readonly NamedImage[];
+}
+
+export const imageFlags: FlagParametersForType<ImageFlags, CliContext> = {
+  image: {
+    kind: "parsed",
+    parse: parseImageValue,
+    variadic: true,
+    optional: true,
+    placeholder: "NAME=REF",
+    brief:
+      "REF that NAME stands for, not the configured one (repeatable); REF alone is the default image",
+  },
+};
 
 /** `FILE` or `FILE#NAME`. */
 export const definitionPositional: TypedPositionalParameters<readonly [string], CliContext> = {
