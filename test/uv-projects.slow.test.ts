@@ -37,7 +37,13 @@ async function lock(folder: string): Promise<void> {
 async function buildWith(
   ...calls: readonly string[]
 ): Promise<{ events: readonly BuildEvent[]; uri: string }> {
-  await project.write("image.ts", debianImage(registry.host, "projects", ...calls));
+  return await buildText(debianImage(registry.host, "projects", ...calls));
+}
+
+async function buildText(
+  definition: string,
+): Promise<{ events: readonly BuildEvent[]; uri: string }> {
+  await project.write("image.ts", definition);
   const { code, stderr, events } = await tryBuild(project);
   expect(code, stderr).toBe(0);
   const last = events.at(-1);
@@ -214,4 +220,19 @@ test("a lock that is older than its project is refused", async () => {
   expect(code).toBe(1);
   expect(stderr).toContain("asks for six>=1.10, which it does not know");
   expect(stderr).toContain("uv lock");
+});
+
+test("a script: what it asks for, and then what its lock says", async () => {
+  const asked = 'requires-python = "==3.11.*"\n# dependencies = ["six<1.17", "packaging==23.2"]';
+  await project.write("script.py", `# /// script\n# ${asked}\n# ///\nimport six\n`);
+  const options = { installFlyte: false, registry: registry.host, name: "script" };
+  const image = `Image.fromUvScript("./script.py", ${JSON.stringify(options)})`;
+  const definition = `import { Image } from "lamella";\nexport default ${image}.withSourceFile("./script.py");\n`;
+  const free = await buildText(definition);
+  expect(await installed(free.uri)).toEqual(["packaging==23.2", "six==1.16.0"]);
+  await output("uv", ["lock", "--script", join(project.folder, "script.py"), "--upgrade"]);
+  const locked = await buildText(definition);
+  expect(locked.uri).not.toBe(free.uri);
+  expect(await installed(locked.uri)).toEqual(["packaging==23.2", "six==1.16.0"]);
+  await lamellaEngine(project).run(locked.uri, ["python3", "script.py"]);
 });

@@ -26,6 +26,9 @@ for (const [name, folder, digit] of [
 ] as const) {
   writeFileSync(join(root, name), uvLock(folder, digit));
 }
+for (const name of ["script.py", "other.py"]) {
+  writeFileSync(join(root, name), `# /// script\n# dependencies = ["${name}"]\n# ///\n`);
+}
 for (const name of ["", "lib"]) {
   writeFileSync(join(root, name, "pyproject.toml"), `[project]\nname = "app${name}"\n`);
 }
@@ -80,7 +83,7 @@ describe("an image in JSON", () => {
   });
 
   test("of every kind of layer comes back", () => {
-    const image = Image.fromDebianBase({ pythonVersion: "3.12", installFlyte: false, tag: "v1" })
+    const image = Image.fromUvScript(join(root, "script.py"), { installFlyte: false, tag: "v1" })
       .withAptPackages("git")
       .withCommands(["ls"], { secretMounts: ["a", { key: "b", mountPath: "/b" }] })
       .withPipPackages(["six"], { pre: true })

@@ -20,6 +20,7 @@ import { sourceFileLayer } from "./layers/source-file.ts";
 import { type SourceFolderOptions, sourceFolderLayer } from "./layers/source-folder.ts";
 import { userLayer } from "./layers/user.ts";
 import { type UvProjectOptions, uvProjectLayer } from "./layers/uv-project.ts";
+import { type UvScriptOptions, uvScriptLayer } from "./layers/uv-script.ts";
 import { workdirLayer } from "./layers/workdir.ts";
 import { readFittingLock } from "./lock-file.ts";
 import {
@@ -32,7 +33,8 @@ import {
 } from "./naming.ts";
 import type { Platform } from "./platform.ts";
 import { present } from "./present.ts";
-import { projectPythonVersion, requirePythonVersion } from "./python-version.ts";
+import { readScript } from "./project/uv-script.ts";
+import { lowestPython, projectPythonVersion, requirePythonVersion } from "./python-version.ts";
 import { parseReference } from "./reference.ts";
 import { imageName, imageUri, isItsBase } from "./uri.ts";
 import { validateDefinition } from "./validation.ts";
@@ -57,6 +59,9 @@ export interface FromDebianBaseOptions extends NamingOptions, PlatformOptions {
   /** An image to start from in place of the one that the options above would give. */
   readonly baseImage?: string | undefined;
 }
+
+/** Options of {@link Image.fromUvScript}. */
+export interface FromUvScriptOptions extends FromDebianBaseOptions, UvScriptOptions {}
 
 /** Options of {@link Image.clone}: what to change. */
 export interface CloneOptions extends NamingOptions, PlatformOptions {
@@ -177,6 +182,28 @@ export class Image {
       ...(installFlyte ? {} : plainPython),
       layers: [],
     });
+  }
+
+  /**
+   * The image of {@link Image.fromDebianBase} with the packages that a script says it needs (PEP 723, as `uv run` reads
+   * it): those of its lock, `SCRIPT.lock`, if there is one. Its `requires-python` says which Python, unless
+   * `pythonVersion` does. The script itself is not copied.
+   *
+   * @throws what `fromDebianBase` throws; {@link ProjectError} for a script that does not say what it needs
+   * @example
+   * ```ts
+   * Image.fromUvScript("./train.py", { installFlyte: false, name: "train" }).withSourceFile("./train.py");
+   * ```
+   */
+  static fromUvScript(script: LocalPath, options: FromUvScriptOptions = {}): Image {
+    const { indexUrl, extraIndexUrls, pre, secretMounts, ...base } = options;
+    const layer = uvScriptLayer(script, { indexUrl, extraIndexUrls, pre, secretMounts });
+    const file = resolve(definitionRoot(), layer.script);
+    const { requiresPython } = readScript(file);
+    const pythonVersion =
+      base.pythonVersion ??
+      (requiresPython === undefined ? undefined : lowestPython(requiresPython, file));
+    return Image.fromDebianBase({ ...base, pythonVersion }).#with(layer);
   }
 
   /**

@@ -13,6 +13,7 @@ import { sourceFileLayer } from "./layers/source-file.ts";
 import { sourceFolderLayer } from "./layers/source-folder.ts";
 import { userLayer } from "./layers/user.ts";
 import { uvProjectLayer } from "./layers/uv-project.ts";
+import { uvScriptLayer } from "./layers/uv-script.ts";
 import { workdirLayer } from "./layers/workdir.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -47,6 +48,10 @@ function madeAgain({ kind, ...fields }: Fields): LayerDefinition {
     case "requirements": {
       const { file, ...options } = fields;
       return requirementsLayer(file, options);
+    }
+    case "uv-script": {
+      const { script, ...options } = fields;
+      return uvScriptLayer(script, options);
     }
     case "uv-project": {
       const { pyproject, ...options } = fields;

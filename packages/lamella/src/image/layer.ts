@@ -31,6 +31,7 @@ import {
 } from "./layers/source-folder.ts";
 import { encodeUser, type UserLayer } from "./layers/user.ts";
 import { encodeUvProject, type UvProjectLayer, uvProjectProblems } from "./layers/uv-project.ts";
+import { encodeUvScript, type UvScriptLayer, uvScriptProblems } from "./layers/uv-script.ts";
 import { encodeWorkdir, type WorkdirLayer } from "./layers/workdir.ts";
 import { absoluteRequirement } from "./local-requirement.ts";
 
@@ -45,6 +46,7 @@ export type LayerDefinition =
   | PipPackagesLayer
   | RequirementsLayer
   | UvProjectLayer
+  | UvScriptLayer
   | SourceFolderLayer
   | SourceFileLayer
   | EnvLayer
@@ -55,13 +57,29 @@ export type LayerDefinition =
 export type RuntimeLayer = EntrypointLayer | LabelsLayer | UserLayer;
 
 /** A layer of Python packages. */
-export type PythonLayer = PipPackagesLayer | RequirementsLayer | UvProjectLayer;
+export type PythonLayer = PipPackagesLayer | RequirementsLayer | UvProjectLayer | UvScriptLayer;
 
 /** Whether a layer installs Python packages. */
 export function isPythonLayer(layer: LayerDefinition): layer is PythonLayer {
-  return (
-    layer.kind === "pip-packages" || layer.kind === "requirements" || layer.kind === "uv-project"
-  );
+  switch (layer.kind) {
+    case "pip-packages":
+    case "requirements":
+    case "uv-project":
+    case "uv-script":
+      return true;
+    case "apt-packages":
+    case "commands":
+    case "source-folder":
+    case "source-file":
+    case "env":
+    case "workdir":
+    case "entrypoint":
+    case "labels":
+    case "user":
+      return false;
+    default:
+      throw unknownKind(layer);
+  }
 }
 
 /** What of a layer decides what is in the image, the content of its files included. */
@@ -80,6 +98,8 @@ export function* encodeLayer(
       return [layer.kind, yield* encodeRequirements(layer, context)];
     case "uv-project":
       return [layer.kind, yield* encodeUvProject(layer, context)];
+    case "uv-script":
+      return [layer.kind, yield* encodeUvScript(layer, context)];
     case "source-folder":
       return [layer.kind, yield* encodeSourceFolder(layer, context)];
     case "source-file":
@@ -111,6 +131,8 @@ export function* layerProblems(
       return requirementsProblems(layer, context);
     case "uv-project":
       return uvProjectProblems(layer, context);
+    case "uv-script":
+      return uvScriptProblems(layer, context);
     case "source-folder":
       return yield* sourceFolderProblems(layer, context);
     case "source-file":
@@ -141,6 +163,8 @@ export function layerTitle(layer: LayerDefinition): string {
       return title("withRequirements", [layer.file]);
     case "uv-project":
       return title("withUvProject", [layer.pyproject]);
+    case "uv-script":
+      return title("fromUvScript", [layer.script]);
     case "source-folder":
       return title("withSourceFolder", [layer.source]);
     case "source-file":
@@ -166,6 +190,8 @@ export function withAbsolutePaths(layer: LayerDefinition, root: string): LayerDe
   switch (layer.kind) {
     case "requirements":
       return { ...layer, file: absolute(layer.file) };
+    case "uv-script":
+      return { ...layer, script: absolute(layer.script) };
     case "uv-project": {
       const { uvlock } = layer;
       const pyproject = absolute(layer.pyproject);

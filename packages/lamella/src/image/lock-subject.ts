@@ -6,6 +6,7 @@ import type { ImageDefinition, LayerDefinition } from "./definition.ts";
 import type { LayerContext } from "./layers/layer-context.ts";
 import { encodePythonIndex } from "./layers/python-index.ts";
 import { readLayerProject } from "./layers/uv-project.ts";
+import { readLayerScript } from "./layers/uv-script.ts";
 import { localRequirement, portableRequirement } from "./local-requirement.ts";
 import { encodeLockedProject } from "./project/uv-project.ts";
 import { formatReference, parseReference } from "./reference.ts";
@@ -45,6 +46,12 @@ function asked(
   }
   if (layer.kind === "uv-project") {
     return { project: encodeLockedProject(readLayerProject(layer, { root, ignoreFile })) };
+  }
+  if (layer.kind === "uv-script") {
+    const request = readLayerScript(layer, { root, ignoreFile });
+    return "packages" in request
+      ? asked(request.packages, { root: request.directory })
+      : { project: encodeLockedProject(request.project) };
   }
   return undefined;
 }

@@ -95,7 +95,14 @@ function versionInProject(text: string, file: string): string | undefined {
   if (typeof project !== "object" || project === null || !("requires-python" in project)) {
     return undefined;
   }
-  const specifier = project["requires-python"];
+  return lowestPython(project["requires-python"], file);
+}
+
+/**
+ * The lowest minor version that a `requires-python` admits; undefined for one without a lower bound. `file` is where it
+ * stands. Raises {@link PythonVersionError} for what is no version specifier.
+ */
+export function lowestPython(specifier: unknown, file: string): string | undefined {
   if (typeof specifier !== "string" || !validRange(specifier)) {
     throw new PythonVersionError(
       `requires-python in ${file} is no version specifier: ${show(specifier)}.`,

@@ -7,7 +7,12 @@ import type { PipPackagesLayer } from "../../image/layers/pip-packages.ts";
 import type { PythonIndexSettings } from "../../image/layers/python-index.ts";
 import type { RequirementsLayer } from "../../image/layers/requirements.ts";
 import { readLayerProject, type UvProjectLayer } from "../../image/layers/uv-project.ts";
-import { encodeLockedProject, projectIgnoreRules } from "../../image/project/uv-project.ts";
+import { readLayerScript, type UvScriptLayer } from "../../image/layers/uv-script.ts";
+import {
+  encodeLockedProject,
+  type LockedProject,
+  projectIgnoreRules,
+} from "../../image/project/uv-project.ts";
 import { type SecretMountsSettings, secretId, secretVariable } from "../../image/secret.ts";
 import {
   parseAnyRequirement,
@@ -35,20 +40,42 @@ async function pythonCall(
   definition: ImageDefinition,
   signal: AbortSignal,
 ): Promise<ResolveCall> {
-  const call =
-    layer.kind === "uv-project"
-      ? askedByProject(layer, definition)
-      : await askedBy(layer, definition.root, signal);
+  const call = await askedBy(layer, definition, signal);
   checkNamedSecrets(call);
   return call;
 }
 
-function askedByProject(layer: UvProjectLayer, definition: ImageDefinition): ResolveCall {
-  const { lock, selection } = readLayerProject(layer, definition);
+async function askedBy(
+  layer: PythonLayer,
+  definition: ImageDefinition,
+  signal: AbortSignal,
+): Promise<ResolveCall> {
+  switch (layer.kind) {
+    case "pip-packages":
+      return askedByPackages(layer, definition.root);
+    case "requirements":
+      return await askedByFile(layer, definition.root, signal);
+    case "uv-project":
+      return askedByProject(layer, readLayerProject(layer, definition), definition);
+    case "uv-script": {
+      const request = readLayerScript(layer, definition);
+      return "packages" in request
+        ? askedByPackages(request.packages, request.directory)
+        : askedByProject(layer, request.project, definition);
+    }
+    default:
+      return layer satisfies never;
+  }
+}
+
+function askedByProject(
+  layer: UvProjectLayer | UvScriptLayer,
+  { lock, selection }: LockedProject,
+  definition: ImageDefinition,
+): ResolveCall {
   const digest = digestHex(canonicalDigest(encodeLockedProject({ lock, selection })));
   return {
-    ...indexSettings(layer),
-    secrets: secretVariables(layer),
+    ...ownSettings(layer),
     requirements: [],
     project: {
       lock,
@@ -59,23 +86,24 @@ function askedByProject(layer: UvProjectLayer, definition: ImageDefinition): Res
   };
 }
 
-async function askedBy(
-  layer: PipPackagesLayer | RequirementsLayer,
+function askedByPackages(layer: PipPackagesLayer, directory: string): ResolveCall {
+  const origin = { where: "withPipPackages", directory };
+  const requirements: Requirement[] = [];
+  const sources: SourceRequirement[] = [];
+  for (const text of layer.packages) {
+    const requirement = parseAnyRequirement(text, origin);
+    if ("source" in requirement) sources.push(requirement);
+    else requirements.push(requirement);
+  }
+  return { requirements, sources, ...ownSettings(layer) };
+}
+
+async function askedByFile(
+  layer: RequirementsLayer,
   root: string,
   signal: AbortSignal,
 ): Promise<ResolveCall> {
-  const own = { ...indexSettings(layer), secrets: secretVariables(layer) };
-  if (layer.kind === "pip-packages") {
-    const origin = { where: "withPipPackages", directory: root };
-    const requirements: Requirement[] = [];
-    const sources: SourceRequirement[] = [];
-    for (const text of layer.packages) {
-      const requirement = parseAnyRequirement(text, origin);
-      if ("source" in requirement) sources.push(requirement);
-      else requirements.push(requirement);
-    }
-    return { requirements, sources, ...own };
-  }
+  const own = ownSettings(layer);
   const file = await readRequirementsFile(resolve(root, layer.file), { signal });
   const { requirements, sources, constraints, settings } = file;
   return {
@@ -87,6 +115,10 @@ async function askedBy(
     sources,
     constraints,
   };
+}
+
+function ownSettings(layer: PythonLayer): Omit<ResolveCall, "requirements"> {
+  return { ...indexSettings(layer), secrets: secretVariables(layer) };
 }
 
 /** Ids of the layer's secrets by the variables that they are in. */

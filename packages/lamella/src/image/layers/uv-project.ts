@@ -10,6 +10,7 @@ import { checkFreshness } from "../project/uv-freshness.ts";
 import {
   builtFolders,
   encodeLockedProject,
+  type LockedProject,
   readUvProject,
   type UvProject,
 } from "../project/uv-project.ts";
@@ -130,16 +131,30 @@ export function* encodeUvProject(
 ): SlicedWork<CanonicalValue> {
   const project = readLayerProject(layer, context);
   yield;
+  return {
+    ...(yield* encodeProject(project, context)),
+    index: encodePythonIndex(layer),
+    secretMounts: encodeSecretMounts(layer),
+  };
+}
+
+/** What is installed by a lock, with the content of the folders that are built. */
+export function* encodeProject(
+  project: LockedProject,
+  context: LayerContext,
+): SlicedWork<{ readonly lock: CanonicalValue; readonly folders: readonly string[] }> {
   const folders: string[] = [];
   for (const { folder, ignore } of builtFolders(project, context)) {
     folders.push((yield* treeWork(folder, { ignore, memo: context.memo })).digest);
   }
-  return {
-    lock: encodeLockedProject(project),
-    folders,
-    index: encodePythonIndex(layer),
-    secretMounts: encodeSecretMounts(layer),
-  };
+  return { lock: encodeLockedProject(project), folders };
+}
+
+/** What is wrong with the folders that a lock names. */
+export function projectProblems(project: LockedProject, context: LayerContext): readonly Problem[] {
+  return builtFolders(project, context).flatMap(({ folder }) =>
+    worldProblems(folder, "its lock names", "folder"),
+  );
 }
 
 export function uvProjectProblems(
@@ -149,9 +164,7 @@ export function uvProjectProblems(
   try {
     const project = readLayerProject(layer, context);
     checkFreshness(project);
-    return builtFolders(project, context).flatMap(({ folder }) =>
-      worldProblems(folder, "its lock names", "folder"),
-    );
+    return projectProblems(project, context);
   } catch (error) {
     if (!(error instanceof LamellaError)) throw error;
     return [{ message: error.message, hint: error.hint }];

@@ -30,6 +30,7 @@ function checkPackage(lock: UvLock, one: UvPackage, file: string, pyproject: Tom
   const reader = new TomlReader(file, "Mend it.");
   const project = reader.table(pyproject["project"], "project");
   if (project["name"] === undefined) return;
+  const said = { what: one.name, file, way: "uv lock" };
   const dynamic = reader.texts(project["dynamic"], "project.dynamic");
   const groups = dependencyGroups(pyproject, reader);
   if (!dynamic.some((field) => field.endsWith("dependencies"))) {
@@ -40,11 +41,11 @@ function checkPackage(lock: UvLock, one: UvPackage, file: string, pyproject: Tom
     const asked = [project["dependencies"], ...Object.values(optional)].flatMap((list) =>
       reader.texts(list, "project.dependencies"),
     );
-    compare(lock, one, file, asked, one.requires.dist);
+    checkRequirements(lock, said, asked, one.requires.dist);
   }
   const wanted = [...groups.keys()].filter((name) => one.groups.has(name));
   for (const name of wanted) {
-    compare(lock, one, file, groups.get(name) ?? [], one.requires.groups.get(name) ?? []);
+    checkRequirements(lock, said, groups.get(name) ?? [], one.requires.groups.get(name) ?? []);
   }
 }
 
@@ -70,10 +71,18 @@ function dependencyGroups(
   return groups;
 }
 
-function compare(
+/** What asks for packages, and how its lock is written. */
+export interface Asking {
+  /** For messages. */
+  readonly what: string;
+  readonly file: string;
+  readonly way: string;
+}
+
+/** Raises ProjectError where a lock was written for other requirements than those that are asked for (lines of PEP 508). */
+export function checkRequirements(
   lock: UvLock,
-  one: UvPackage,
-  file: string,
+  asking: Asking,
   asked: readonly string[],
   locked: readonly UvRequirement[],
 ): void {
@@ -93,7 +102,7 @@ function compare(
   );
   const added = [...now].filter((text) => !then.has(text));
   const removed = [...then].filter((text) => !now.has(text));
-  if (added.length > 0 || removed.length > 0) throw stale(lock, one, file, added, removed);
+  if (added.length > 0 || removed.length > 0) throw stale(lock, asking, added, removed);
 }
 
 /** Clauses without spaces, each once, sorted, their versions as PEP 440 normalizes them. */
@@ -112,8 +121,7 @@ function normalSpecifier(text: string): string {
 
 function stale(
   lock: UvLock,
-  { name }: UvPackage,
-  file: string,
+  { what, file, way }: Asking,
   added: readonly string[],
   removed: readonly string[],
 ): ProjectError {
@@ -123,7 +131,7 @@ function stale(
   ];
   return lockProblem(
     lock,
-    `it is older than what ${name} says: ${file} ${reasons.join(", and ")}`,
-    "Write it anew: uv lock.",
+    `it is older than what ${what} says: ${file} ${reasons.join(", and ")}`,
+    `Write it anew: ${way}.`,
   );
 }
