@@ -147,6 +147,25 @@ test("a definition's secrets can be given, and no cache is written", async () =>
   expect((await fetch(`http://${registry.host}/v2/caches/diff/tags/list`)).status).toBe(404);
 });
 
+test("a definition is built as `lamella build` would: with its caches and within its limits", async () => {
+  const cache = `${registry.host}/caches/named`;
+  await build(project, ["--force", "--cache-to", cache]);
+  const store = join(project.folder, "fresh-store");
+  const run = (...args: readonly string[]): ReturnType<typeof lamella> =>
+    lamella(["diff", "oci:before:it", ...args], {
+      cwd: project.folder,
+      env: { LAMELLA_HOME: store },
+    });
+  expect(await run("image.ts", "--cache-from", cache)).toMatchObject({ code: 0, stderr: "" });
+  // Nothing was unpacked, so nothing was executed.
+  expect(await readdir(join(store, "snapshots"))).toEqual([]);
+
+  await project.write("slow.ts", image('withCommands("sleep 100")'));
+  const slow = await run("slow.ts", "--step-timeout", "1s");
+  expect(slow.code).toBe(1);
+  expect(slow.stderr).toMatch(/sleep 100/);
+});
+
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
   return a.path < b.path ? -1 : 1;
 }

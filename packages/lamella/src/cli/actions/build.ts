@@ -2,10 +2,9 @@ import { resolve } from "node:path";
 import type { BuildOptions } from "../../builders/builder.ts";
 import { build, check } from "../../builders/index.ts";
 import type { BuildResult } from "../../engine/result.ts";
-import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 import type { Image } from "../../image/image.ts";
+import { type ExecutionFlags, executionOptions } from "../commands/execution-flags.ts";
 import { type CommonFlags, type PlanningFlags, planningOptions } from "../commands/parameters.ts";
-import { inFolder } from "../commands/secret-option.ts";
 import type { CliContext } from "../context.ts";
 import type { ExportedImage } from "../definition/exported-images.ts";
 import {
@@ -21,17 +20,12 @@ import { chooseRenderer, type ProgressMode } from "../progress/choose-renderer.t
 import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
 
-export interface BuildFlags extends CommonFlags, PlanningFlags {
+export interface BuildFlags extends CommonFlags, PlanningFlags, ExecutionFlags {
   readonly output?: NonNullable<BuildOptions["output"]>;
   readonly tag?: readonly string[];
   readonly force?: boolean;
   readonly locked?: boolean;
   readonly push?: boolean;
-  readonly secret?: readonly SecretSource[];
-  /** Milliseconds. */
-  readonly stepTimeout?: number;
-  /** Bytes. */
-  readonly stepMemory?: number;
   readonly metadataFile?: string;
   readonly progress: ProgressMode;
 }
@@ -103,7 +97,7 @@ function checkTogether({ output, push, locked, upgrade }: BuildFlags, file: stri
 }
 
 function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
-  const { output, tag, force, locked, push, secret, stepTimeout, stepMemory } = flags;
+  const { output, tag, force, locked, push } = flags;
   return {
     ...planningOptions(flags),
     ...(output && { output: { ...output, path: resolve(cwd, output.path) } }),
@@ -111,11 +105,7 @@ function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
     ...(force && { force }),
     ...(locked && { locked }),
     ...(push && { push }),
-    ...(secret && { secrets: secret.map((one) => inFolder(one, cwd)) }),
-    stepLimits: {
-      ...(stepTimeout !== undefined && { timeout: stepTimeout }),
-      ...(stepMemory !== undefined && { memory: stepMemory }),
-    },
+    ...executionOptions(flags, cwd),
   };
 }
 

@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
+import { withOptions } from "../../builders/with-options.ts";
 import { type DiffOperand, diffImages } from "../../engine/diff/diff-images.ts";
 import type { BuildEvent } from "../../engine/event.ts";
 import { Journal } from "../../engine/journal.ts";
-import type { SecretSource } from "../../engine/secrets/find-secrets.ts";
 import { openSession } from "../../engine/session.ts";
 import { isDigest } from "../../files/digest.ts";
 import { machinePlatform, type Platform } from "../../image/platform.ts";
-import type { CommonFlags } from "../commands/parameters.ts";
-import { inFolder } from "../commands/secret-option.ts";
+import { type ExecutionFlags, executionOptions } from "../commands/execution-flags.ts";
+import type { CommonFlags, PlanningFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { parseImageArgument } from "../definition/image-argument.ts";
 import { shownImage } from "../definition/named-image.ts";
@@ -17,8 +17,8 @@ import { painter, wantsColor } from "../terminal/paint.ts";
 import { loadSettings } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
 
-export interface DiffFlags extends CommonFlags {
-  readonly secret?: readonly SecretSource[];
+export interface DiffFlags extends CommonFlags, ExecutionFlags {
+  readonly cacheFrom?: PlanningFlags["cacheFrom"];
   readonly platform?: Platform;
   readonly json?: boolean;
 }
@@ -34,8 +34,12 @@ export async function diffAction(
   const settings = await loadSettings(this, flags.config);
   // What is built for a comparison is nothing that others should get.
   const { to: _, ...cache } = settings.cache;
-  const config = { ...settings, cache };
-  const secrets = (flags.secret ?? []).map((source) => inFolder(source, this.cwd));
+  const options = {
+    ...executionOptions(flags, this.cwd),
+    ...(flags.cacheFrom && { cacheFrom: flags.cacheFrom }),
+  };
+  const config = withOptions({ ...settings, cache }, options);
+  const { secrets = [] } = options;
   const operands = [await parseOperand(before, this), await parseOperand(after, this)] as const;
   let show: ((event: BuildEvent) => void) | undefined;
   const journal = new Journal((event) => show?.(event));

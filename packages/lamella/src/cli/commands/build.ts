@@ -1,10 +1,9 @@
 import { buildCommand, type Command } from "@stricli/core";
-import { aboveZero, parseDuration, parseSize } from "../../config/limits.ts";
 import type { CliContext } from "../context.ts";
 import { progressModes } from "../progress/choose-renderer.ts";
+import { executionFlags } from "./execution-flags.ts";
 import { parseOutput } from "./output-option.ts";
 import { commonFlags, definitionPositional, planningFlags, teach } from "./parameters.ts";
-import { parseSecret } from "./secret-option.ts";
 
 export const build: Command<CliContext> = buildCommand({
   loader: async () => (await import("../actions/build.ts")).buildAction,
@@ -44,28 +43,7 @@ export const build: Command<CliContext> = buildCommand({
         withNegated: false,
         brief: "Fail unless there is a registry to push to",
       },
-      secret: {
-        kind: "parsed",
-        parse: parseSecret,
-        variadic: true,
-        optional: true,
-        placeholder: "id=KEY,src=FILE",
-        brief: "A secret's value, or env=NAME (repeatable)",
-      },
-      stepTimeout: {
-        kind: "parsed",
-        parse: aboveZero(parseDuration),
-        optional: true,
-        placeholder: "TIME",
-        brief: "TIME that each command may take: 30m",
-      },
-      stepMemory: {
-        kind: "parsed",
-        parse: aboveZero(parseSize),
-        optional: true,
-        placeholder: "SIZE",
-        brief: "SIZE of memory that each command may have: 4GB",
-      },
+      ...executionFlags,
       metadataFile: {
         kind: "parsed",
         parse: String,

@@ -1,8 +1,8 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { parsePlatform } from "../../image/platform.ts";
 import type { CliContext } from "../context.ts";
-import { commonFlags, teach } from "./parameters.ts";
-import { parseSecret } from "./secret-option.ts";
+import { executionFlags } from "./execution-flags.ts";
+import { commonFlags, planningFlags, teach } from "./parameters.ts";
 
 export const diff: Command<CliContext> = buildCommand({
   loader: async () => (await import("../actions/diff.ts")).diffAction,
@@ -15,14 +15,8 @@ export const diff: Command<CliContext> = buildCommand({
         placeholder: "OS/ARCH",
         brief: "OS/ARCH to compare, instead of this machine's",
       },
-      secret: {
-        kind: "parsed",
-        parse: parseSecret,
-        variadic: true,
-        optional: true,
-        placeholder: "id=KEY,src=FILE",
-        brief: "A secret's value, or env=NAME (repeatable)",
-      },
+      ...executionFlags,
+      cacheFrom: planningFlags.cacheFrom,
       json: {
         kind: "boolean",
         optional: true,
