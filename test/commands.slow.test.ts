@@ -143,7 +143,7 @@ test("proxies, certificates and package indexes of the machine reach commands, a
   expect(lines).toContain("http_proxy=http://ada:***@proxy.example:3128");
   expect(lines).toContain("NO_PROXY=127.0.0.1,localhost");
   expect(lines).toContain("PIP_EXTRA_INDEX_URL=https://ada:***@index.example/simple");
-  expect(lines).toContain("SSL_CERT_FILE=/run/lamella/ca-certificates.crt");
+  expect(lines).toContain("SSL_CERT_FILE=/dev/lamella/ca-certificates.crt");
   const elsewhere = await tryBuild(project, ["--force"]);
   expect(executed(elsewhere.events)).toEqual([]);
   expect(await inImage(project, "env; find /run; cat /etc/environment 2>&1")).not.toMatch(

@@ -54,6 +54,10 @@ c' /s/newline`,
     ].join(" && "),
   },
   {
+    about: "folders that many a command clears in the end",
+    script: "rm -rf /run/* /tmp/* /var/tmp/* /var/cache/* && touch /run/after",
+  },
+  {
     about: "removed files and directories of the base",
     script: "rm /etc/issue.net && rm -r /usr/share/doc /usr/share/man && rmdir /mnt",
   },

@@ -97,7 +97,7 @@ const everyKind = [
   `withRequirements("requirements.txt", { secretMounts: "index" })`,
   `withCommands([${JSON.stringify(`${show('"$TOKEN"')}; printf %s "$TOKEN" | sha256sum > /token.sha256`)}], { secretMounts: "token" })`,
   `withCommands(["cat /run/keys/key.pem; stat -c '%a %u:%g' /run/keys/key.pem > /key.stat; sha256sum < /run/keys/key.pem > /key.sha256"], { secretMounts: { key: "key", mountPath: "/run/keys/key.pem" } })`,
-  `withCommands("echo \\"without: $TOKEN\\"; ls /run /run/lamella /etc/apt/auth.conf.d > /after")`,
+  `withCommands("echo \\"without: $TOKEN\\"; ls /run /dev/lamella /etc/apt/auth.conf.d > /after")`,
 ];
 
 describe("secrets", () => {
@@ -113,14 +113,13 @@ describe("secrets", () => {
       `${sha256(values.token)}  -`,
       `${sha256(values.key)}  -`,
       "400 0:0",
+      "/dev/lamella:",
+      "ca-certificates.crt",
+      "",
       "/etc/apt/auth.conf.d:",
       "",
       "/run:",
-      "lamella",
       "lock",
-      "",
-      "/run/lamella:",
-      "ca-certificates.crt",
       "",
     ]);
   });

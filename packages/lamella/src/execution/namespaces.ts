@@ -33,7 +33,7 @@ ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
 # Arguments: source, destination, further options. What is below another mount may have no place yet.
 bind() {
-  if [ -d "$1" ]; then mkdir -p "$root$2"; else [ -e "$root$2" ] || : > "$root$2"; fi
+  if [ -d "$1" ]; then mkdir -p "$root$2"; else mkdir -p "$root\${2%/*}"; [ -e "$root$2" ] || : > "$root$2"; fi
   mount --rbind "$1" "$root$2"
   mount -o "remount,bind,nosuid,nodev$3" "$root$2"
 }

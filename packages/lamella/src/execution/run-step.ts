@@ -32,7 +32,7 @@ export async function runStep(options: StepOptions): Promise<Layer | undefined> 
     process: init,
     runtime,
     scratch,
-    ...(await prepareMounts(mounts, init.user, store)),
+    ...(await prepareMounts(mounts, { user: init.user, snapshots, store })),
   });
   return discard ? undefined : await writeStepLayer(rootfs, store, { signal });
 }

@@ -1,19 +1,23 @@
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { digestHex, sha256 } from "../files/digest.ts";
 import type { FileLock } from "../files/file-lock.ts";
 import { withStoreFaults } from "../store/error.ts";
 import { acquireLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
+import { joinCertificates } from "./certificates.ts";
 import { MountError } from "./error.ts";
+import { readStackFile } from "./layer-stack.ts";
 import type { PrivateFile } from "./private-file.ts";
+import { resolvePath } from "./resolve-path.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { ProcessUser } from "./user.ts";
 
 /**
  * Something of this machine that a step sees, and that is no part of its layer. `destination` is an absolute path in the
  * image; where nothing is there, it is only there for the step.
  */
-export type StepMount = CacheMount | HostMount | OutputMount | SecretMount;
+export type StepMount = CacheMount | HostMount | OutputMount | SecretMount | CertificatesMount;
 
 /** A folder in the store that steps of this id share, now and later. */
 export interface CacheMount {
@@ -54,6 +58,16 @@ export interface SecretMount {
   readonly gid?: number;
 }
 
+/** A file of certificate authorities: those of this machine, and those that the image has. In memory, to be read only. */
+export interface CertificatesMount {
+  readonly kind: "certificates";
+  /** Absolute path on this machine of a file in PEM. */
+  readonly source: string;
+  /** Absolute paths in the image; of the files there the first counts. */
+  readonly inImage: readonly string[];
+  readonly destination: string;
+}
+
 /** What is to be mounted into a container, before it is known where that is. */
 export interface WantedMount {
   /** Absolute path in the image, as it was named. */
@@ -62,6 +76,14 @@ export interface WantedMount {
   /** Absolute path on this machine; that of a private file is in the folder of those. */
   readonly source: { readonly path: string } | { readonly privateFile: string };
   readonly writable: boolean;
+}
+
+/** What mounts are made for. */
+export interface MountGround {
+  readonly user: ProcessUser;
+  /** The image's layers, lowest first. */
+  readonly snapshots: readonly Snapshot[];
+  readonly store: Store;
 }
 
 /** A step's mounts, ready to be made. */
@@ -101,8 +123,7 @@ export async function lockCaches(
  */
 export async function prepareMounts(
   mounts: readonly StepMount[],
-  user: ProcessUser,
-  store: Store,
+  { user, snapshots, store }: MountGround,
 ): Promise<PreparedMounts> {
   const privateFiles: PrivateFile[] = [];
   const prepared: WantedMount[] = [];
@@ -119,6 +140,14 @@ export async function prepareMounts(
         const path = mount.kind === "bind" ? mount.source : mount.path;
         const type = await typeOf(path);
         prepared.push({ destination, type, source: { path }, writable: mount.kind === "output" });
+        break;
+      }
+      case "certificates": {
+        const path = `certificates/${index}`;
+        const bytes = await certificates(mount, snapshots);
+        privateFiles.push({ path, bytes, mode: 0o444, uid: 0, gid: 0 });
+        const source = { privateFile: path };
+        prepared.push({ destination, type: "file", source, writable: false });
         break;
       }
       case "secret": {
@@ -144,6 +173,22 @@ async function cacheFolder({ id, mode = 0o755 }: CacheMount, store: Store): Prom
     if (made !== undefined) await chmod(path, mode);
   });
   return path;
+}
+
+async function certificates(
+  { source, inImage }: CertificatesMount,
+  snapshots: readonly Snapshot[],
+): Promise<Uint8Array> {
+  await typeOf(source);
+  const texts = [await readFile(source, "utf8")];
+  for (const path of inImage) {
+    const found = await readStackFile(snapshots, await resolvePath(snapshots, path));
+    if (found !== undefined) {
+      texts.push(found);
+      break;
+    }
+  }
+  return Buffer.from(joinCertificates(texts));
 }
 
 async function typeOf(path: string): Promise<"file" | "directory"> {

@@ -161,13 +161,13 @@ describe.each(runtimes)("what a step sees of this machine, with %s", (name, runt
     await mkdir(join(folder, "out"));
     await writeFile(join(folder, "certificates"), "trusted");
     const mounts: StepMount[] = [
-      { kind: "bind", source: join(folder, "certificates"), destination: "/run/lamella/ca.crt" },
+      { kind: "bind", source: join(folder, "certificates"), destination: "/dev/lamella/ca.crt" },
       { kind: "bind", source: folder, destination: "/opt/machine" },
       { kind: "output", path: join(folder, "out"), destination: "/out" },
     ];
     const script = [
-      "cat /run/lamella/ca.crt /opt/machine/certificates > /out/read",
-      "echo x > /run/lamella/ca.crt",
+      "cat /dev/lamella/ca.crt /opt/machine/certificates > /out/read",
+      "echo x > /dev/lamella/ca.crt",
       "echo x > /opt/machine/x",
       "echo kept > /opt/kept",
     ].join("; ");

@@ -17,7 +17,7 @@ import { machineIndexes } from "../resolve/machine-indexes.ts";
 import { type SecretValues, secretText } from "../secrets/find-secrets.ts";
 import type { Session } from "../session.ts";
 import { together } from "../together.ts";
-import { caBundlePath, type MachineSettings, machineSettings } from "./machine-settings.ts";
+import { certificateMounts, type MachineSettings, machineSettings } from "./machine-settings.ts";
 import { stepFailure } from "./step-failure.ts";
 import { StepOutput } from "./step-output.ts";
 
@@ -134,11 +134,11 @@ export class Executions {
 
   async #settings(step: ExecuteStep): Promise<StepSettings> {
     this.#machine ??= this.#findMachine();
-    const { variables, caBundle } = await this.#machine;
+    const machine = await this.#machine;
     const secrets = step.secrets.map((secret) => ({ ...secret, value: this.#secret(secret.id) }));
     return {
       env: {
-        ...variables,
+        ...machine.variables,
         ...step.env,
         ...(step.purpose === "apt" ? { [buildVariable]: this.#build } : {}),
         ...Object.fromEntries(
@@ -154,9 +154,7 @@ export class Executions {
         ...secrets.flatMap(({ path, value }): StepMount[] =>
           path === undefined ? [] : [{ kind: "secret", destination: path, value }],
         ),
-        ...(caBundle === undefined
-          ? []
-          : [{ kind: "bind", source: caBundle, destination: caBundlePath } as const]),
+        ...certificateMounts(machine),
       ],
     };
   }

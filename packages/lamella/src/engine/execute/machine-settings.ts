@@ -1,12 +1,16 @@
 import { stat } from "node:fs/promises";
+import type { StepMount } from "../../execution/step-mount.ts";
 import { withCredentials } from "../../python/package-index/credentials.ts";
 import type { IndexSettings } from "../../python/package-index/settings.ts";
 
 type Variables = Readonly<Record<string, string>>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where a step finds the certificate authorities of this machine. In no layer: nothing below `/run` is. */
-export const caBundlePath = "/run/lamella/ca-certificates.crt";
+/**
+ * Where a step finds the certificate authorities of this machine. `/dev` is the runtime's own: in no layer, and no command
+ * clears it as many do `/run` and `/tmp`, where what is mounted would be in their way.
+ */
+export const caBundlePath = "/dev/lamella/ca-certificates.crt";
 
 /** What of this machine a step needs to reach the network. No part of its key, of the plan or of the image. */
 export interface MachineSettings {
@@ -28,7 +32,7 @@ const caVariables = [
   "NODE_EXTRA_CA_CERTS",
 ];
 
-/** Where systems keep the bundle (Go's crypto/x509, root_linux.go). */
+/** Where systems, and images, keep the bundle (Go's crypto/x509, root_linux.go). */
 const caBundles = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -58,6 +62,24 @@ export async function machineSettings(
       ...[indexes.defaultIndex, ...indexes.indexes].map((index) => index?.credentials?.password),
     ].filter((secret): secret is string => secret !== undefined && secret !== ""),
   };
+}
+
+/**
+ * What is at {@link caBundlePath}. A step before may have told the image of more authorities, so the image's own are there
+ * too: a variable that names a bundle puts it in the place of the system's. (To what the very step adds OpenSSL and curl
+ * come by the folder of the system, which no variable here replaces.)
+ */
+export function certificateMounts({ caBundle }: MachineSettings): readonly StepMount[] {
+  return caBundle === undefined
+    ? []
+    : [
+        {
+          kind: "certificates",
+          source: caBundle,
+          inImage: caBundles,
+          destination: caBundlePath,
+        },
+      ];
 }
 
 /** pip's names and uv's for the same. */

@@ -20,7 +20,12 @@ import { builtRequirement } from "./built-requirement.ts";
 import { builtWheel, type Workbench } from "./built-wheel.ts";
 import { compilerStep } from "./compiler-step.ts";
 import { Executions } from "./executions.ts";
-import { caBundlePath, type MachineSettings, machineSettings } from "./machine-settings.ts";
+import {
+  caBundlePath,
+  certificateMounts,
+  type MachineSettings,
+  machineSettings,
+} from "./machine-settings.ts";
 import { StepOutput } from "./step-output.ts";
 import { sdistSource } from "./wheel-source.ts";
 
@@ -152,11 +157,7 @@ async function runInside(
     lines[stream] = `${lines[stream]}${line}\n`.slice(-longestOutput);
     task.output(stream, line);
   });
-  const { caBundle } = machine;
-  const certificates =
-    caBundle === undefined
-      ? []
-      : [{ kind: "bind", source: caBundle, destination: caBundlePath } as const];
+  const certificates = certificateMounts(machine);
   // Only now: a build that places files alone never loads what executes.
   const [{ executeStep }, { StepFailedError }] = await Promise.all([
     import("../../execution/step.ts"),
@@ -172,7 +173,7 @@ async function runInside(
           ...variables,
           ...machine.variables,
           ...env,
-          ...(caBundle === undefined ? {} : { SSL_CERT_FILE: caBundlePath }),
+          ...(certificates.length > 0 && { SSL_CERT_FILE: caBundlePath }),
         },
         user: "0",
         workdir: "/",
