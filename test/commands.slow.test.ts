@@ -96,6 +96,25 @@ describe("a command", () => {
     );
   });
 
+  test("begins when what it runs on is unpacked, which is told beforehand", async () => {
+    await using project = await freshProject("unpacked", 'withCommands("printf x > /x", "cat /x")');
+    const { events } = await tryBuild(project);
+    const tasks = tasksOf(events);
+    expect(tasks.map(({ kind }) => kind).filter((kind) => /unpack|execute/.test(kind))).toEqual([
+      "unpack",
+      "execute",
+      "execute",
+    ]);
+    const unpacking = tasks.find(({ kind }) => kind === "unpack");
+    const [first] = executed(events);
+    expect(first?.startedAt).toBeGreaterThanOrEqual(unpacking?.endedAt ?? Infinity);
+    const progress = events.flatMap((event) =>
+      event.kind === "task-progress" && event.id === unpacking?.id ? [event.done] : [],
+    );
+    expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+    expect(progress.length).toBeGreaterThan(1);
+  });
+
   test("is told line by line while it runs", async () => {
     await using project = await projectWith(
       "live",

@@ -2,6 +2,7 @@ import type { BuildEvent, TaskKind, TaskOutcome } from "../packages/lamella/src/
 
 /** A task of a build, from its events. Times are in milliseconds since the build began. */
 export interface SeenTask {
+  readonly id: number;
   readonly kind: TaskKind;
   readonly name: string;
   readonly startedAt: number;
@@ -27,6 +28,7 @@ export function tasksOf(events: readonly BuildEvent[]): readonly SeenTask[] {
     const { kind, name } = begun.task;
     return [
       {
+        id: event.id,
         kind,
         name,
         startedAt: begun.at,

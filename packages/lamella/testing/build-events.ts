@@ -17,6 +17,7 @@ const kinds: readonly TaskKind[] = [
   "resolve",
   "sources",
   "fetch",
+  "unpack",
   "execute",
   "layer",
   "push",

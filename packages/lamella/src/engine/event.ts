@@ -14,6 +14,8 @@ export type TaskKind =
   | "sources"
   /** A wheel is fetched; progress in bytes. */
   | "fetch"
+  /** Layers are unpacked, so that a command can run on them; progress in bytes of their blobs. */
+  | "unpack"
   /** A command of the definition runs, and what it changed becomes a layer. */
   | "execute"
   /** A layer is made. */

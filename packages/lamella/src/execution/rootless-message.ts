@@ -7,7 +7,10 @@ export type RootlessWork =
   | {
       readonly kind: "step";
       readonly storeRoot: string;
-      readonly options: Omit<StepOptions, "store" | "onOutput" | "signal" | "onProgress">;
+      readonly options: Omit<
+        StepOptions,
+        "store" | "onOutput" | "signal" | "onProgress" | "onUnpacked"
+      >;
     }
   | {
       readonly kind: "prune";
@@ -27,10 +30,11 @@ export interface RootlessResults {
 /** What it is asked: its work once, and then perhaps to give it up. */
 export type RootlessRequest = RootlessWork | { readonly kind: "end" };
 
-/** What it tells: any number of the first two, then one of the others. */
+/** What it tells: any number of the first three, then one of the others. */
 export type RootlessAnswer =
   | { readonly kind: "output"; readonly stream: "stdout" | "stderr"; readonly bytes: Uint8Array }
   | { readonly kind: "progress"; readonly layer: Layer; readonly bytes: number }
+  | { readonly kind: "unpacked" }
   | { readonly kind: "done"; readonly result: RootlessResults[keyof RootlessResults] }
   | RootlessFailure;
 

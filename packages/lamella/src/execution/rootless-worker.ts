@@ -49,6 +49,7 @@ async function resultOf(
         signal,
         onOutput: (stream, bytes) => answer({ kind: "output", stream, bytes }),
         onProgress: (layer, bytes) => answer({ kind: "progress", layer, bytes }),
+        onUnpacked: () => answer({ kind: "unpacked" }),
       });
     case "prune":
       return await prune(store, { ...asked.options, signal });

@@ -19,9 +19,10 @@ const lastLines = 20;
 
 /** `executeStep` by this process, which is root and may mount. */
 export async function runStep(options: StepOptions): Promise<Layer | undefined> {
-  const { layers, mounts = [], store, signal, onProgress, discard = false } = options;
+  const { layers, mounts = [], store, signal, onProgress, onUnpacked, discard = false } = options;
   signal?.throwIfAborted();
   const snapshots = await unpackSnapshots(layers, store, { signal, onProgress });
+  onUnpacked?.();
   const runtime = options.runtime ?? (await findRuntime(store, { signal }));
   const init = await stepProcess(options.process, snapshots);
 

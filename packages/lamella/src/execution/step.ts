@@ -39,6 +39,8 @@ export interface StepOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told while layers are unpacked; `bytes` is the length of another piece in the blob. */
   readonly onProgress?: ((layer: Layer, bytes: number) => void) | undefined;
+  /** Told when all layers are unpacked, before anything else is done for the command. */
+  readonly onUnpacked?: (() => void) | undefined;
   /** Makes no layer of what the command changed. */
   readonly discard?: boolean;
   /** The runtime to use; by default the first that works. */

@@ -1,5 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import type { BuildEvent } from "../../engine/event.ts";
+import { Unpacking } from "../../engine/execute/unpacking.ts";
 import { findStoredImage } from "../../engine/export/stored-image.ts";
 import { fetchLayers } from "../../engine/fetch-layers.ts";
 import { Journal } from "../../engine/journal.ts";
@@ -50,9 +51,7 @@ export async function runAction(
       show = emit;
       const located = await locate(wanted, platform, session);
       await fetchLayers(located, session);
-      await journal.task("layer", "unpacking", () =>
-        unpackSnapshots(located.layers, session.store, { signal }),
-      );
+      await unpack(located, session);
       return located;
     });
   const image = await (wanted.definition ? inNameOf(wanted.definition, prepare) : prepare());
@@ -70,6 +69,21 @@ export async function runAction(
     throw error;
   });
   this.exitWith(code);
+}
+
+async function unpack(
+  { layers }: LocatedImage,
+  { store, journal, signal }: Session,
+): Promise<void> {
+  const unpacking = new Unpacking(journal, {});
+  try {
+    const onProgress = (_: unknown, bytes: number): void => unpacking.progress(bytes);
+    await unpackSnapshots(layers, store, { signal, onProgress });
+    unpacking.end();
+  } catch (error) {
+    unpacking.fail(error);
+    throw error;
+  }
 }
 
 /** An image to run, and whether it can only be in the local store. */

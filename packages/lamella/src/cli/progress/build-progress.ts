@@ -89,6 +89,7 @@ const pipeline: readonly TaskKind[] = [
   "resolve",
   "sources",
   "fetch",
+  "unpack",
   "execute",
   "layer",
   "push",

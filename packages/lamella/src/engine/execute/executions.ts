@@ -10,7 +10,7 @@ import { findResult } from "../materialize/find-result.ts";
 import type { MadeLayer } from "../materialize/layer-job.ts";
 import type { LayerPlaces, StepOutcome } from "../materialize/make-step.ts";
 import { fetchOwnLayers } from "../materialize/own-layers.ts";
-import { rememberStep, type StepResult } from "../materialize/remembered-step.ts";
+import { rememberStep } from "../materialize/remembered-step.ts";
 import type { ExecuteStep } from "../plan.ts";
 import { buildVariable } from "../resolve/apt-command.ts";
 import { machineIndexes } from "../resolve/machine-indexes.ts";
@@ -20,6 +20,7 @@ import { together } from "../together.ts";
 import { certificateMounts, type MachineSettings, machineSettings } from "./machine-settings.ts";
 import { stepFailure } from "./step-failure.ts";
 import { StepOutput } from "./step-output.ts";
+import { Unpacking } from "./unpacking.ts";
 
 export interface ExecutionOptions {
   readonly secrets: SecretValues;
@@ -83,31 +84,26 @@ export class Executions {
       fetchOwnLayers(below, workshop),
       this.#settings(step),
     ]);
-    const result = await journal.task(
-      "execute",
-      step.title,
-      async (task): Promise<StepResult> => {
-        const layer = await this.#run(step, [...layers, ...own], settings, task);
-        const made = layer ? { layer } : {};
-        // What was said to be done is not done again.
-        await rememberStep(store, key, made);
-        task.finish("done", layer && { bytes: layer.size });
-        return made;
-      },
-      about,
+    const layer = await this.#run(step, [...layers, ...own], settings, (made) =>
+      // What was said to be done is not done again.
+      rememberStep(store, key, made ? { layer: made } : {}),
     );
-    return { ...result, source: "built" };
+    return { ...(layer && { layer }), source: "built" };
   }
 
+  /** Runs the command as a task, which begins when what it runs on is unpacked. */
   async #run(
     step: ExecuteStep,
     layers: readonly Layer[],
     { env, mounts }: StepSettings,
-    task: RunningTask,
+    remember: (made: MadeLayer | undefined) => Promise<void>,
   ): Promise<MadeLayer | undefined> {
     const { store, journal, signal } = this.#session;
-    const output = new StepOutput(journal.redactor, (stream, line) => task.output(stream, line));
-    // Only now: a build that places files alone never loads what executes.
+    const about = { platform: this.#base.platform };
+    const unpacking = new Unpacking(journal, about);
+    let begun: RunningTask | undefined;
+    const task = (): RunningTask => (begun ??= journal.start("execute", step.title, about));
+    const output = new StepOutput(journal.redactor, (stream, line) => task().output(stream, line));
     const [{ executeStep }, { StepFailedError }] = await Promise.all([
       import("../../execution/step.ts"),
       import("../../execution/error.ts"),
@@ -120,15 +116,24 @@ export class Executions {
         store,
         limits: this.#options.limits,
         signal,
+        onProgress: (_, bytes) => unpacking.progress(bytes),
+        onUnpacked: () => {
+          unpacking.end();
+          task();
+        },
         onOutput: (stream, bytes) => output.write(stream, bytes),
       });
       output.end();
-      if (!layer) return undefined;
-      const { digest, diffId, size } = layer;
-      return { digest, diffId, size };
+      const made = layer && { digest: layer.digest, diffId: layer.diffId, size: layer.size };
+      await remember(made);
+      task().finish("done", made && { bytes: made.size });
+      return made;
     } catch (error) {
       output.end();
-      throw error instanceof StepFailedError ? stepFailure(step, error, output.lines) : error;
+      const failure =
+        error instanceof StepFailedError ? stepFailure(step, error, output.lines) : error;
+      if (!unpacking.fail(failure)) task().fail(failure);
+      throw failure;
     }
   }
 

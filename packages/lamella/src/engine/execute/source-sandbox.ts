@@ -27,6 +27,7 @@ import {
   machineSettings,
 } from "./machine-settings.ts";
 import { StepOutput } from "./step-output.ts";
+import { Unpacking } from "./unpacking.ts";
 import { sdistSource } from "./wheel-source.ts";
 
 /** To be raised with every change to the sandbox that changes what comes out of a build. */
@@ -163,6 +164,7 @@ async function runInside(
     import("../../execution/step.ts"),
     import("../../execution/error.ts"),
   ]);
+  const unpacking = new Unpacking(journal, {});
   let code = 0;
   try {
     await executeStep({
@@ -182,10 +184,13 @@ async function runInside(
       store,
       limits,
       signal,
+      onProgress: (_, bytes) => unpacking.progress(bytes),
+      onUnpacked: () => unpacking.end(),
       onOutput: (stream, bytes) => output.write(stream, bytes),
       discard: true,
     });
   } catch (error) {
+    unpacking.fail(error);
     if (!(error instanceof StepFailedError)) throw error;
     code = error.exitCode;
   }
