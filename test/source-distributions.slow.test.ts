@@ -1,4 +1,4 @@
-import { access, readdir, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BuildEvent } from "../packages/lamella/src/engine/event.ts";
@@ -80,13 +80,18 @@ test("what is added is built alone", async () => {
   expect(names(events).filter((name) => name.startsWith("build "))).toEqual(["build odfpy 1.4.1"]);
 });
 
-test("a lock takes no package that only this machine has", async () => {
+test("a lock has the sources, and a build by it their wheels", async () => {
   const { code, stderr } = await lamella(["lock", "image.ts"], {
     cwd: project.folder,
     env: { LAMELLA_HOME: project.store },
   });
-  expect(code).not.toBe(0);
-  expect(stderr).toContain("cannot be locked");
+  expect(code, stderr).toBe(0);
+  const path = join(project.folder, "pylock.sources.toml");
+  expect(await readFile(path, "utf8")).toMatch(/\[packages.sdist\]\nname = "docopt-0.6.2.tar.gz"/);
+  const locked = await tryBuild(project, ["--locked"]);
+  expect(locked.code, locked.stderr).toBe(0);
+  expect(names(locked.events)).toEqual([]);
+  await rm(path);
 });
 
 test("a build finds the Debian packages below it", async () => {

@@ -90,6 +90,12 @@ async function writeSource(folder: string, name: string, version: string): Promi
 
 const names = (events: readonly BuildEvent[]): string[] => executed(events).map(({ name }) => name);
 
+/** Of the image that a build made. */
+const digestOf = (events: readonly BuildEvent[]): unknown => {
+  const last = events.at(-1);
+  return last?.kind === "finished" ? last.result.digest : undefined;
+};
+
 /** Builds an image of the project with some calls, which must succeed. */
 async function buildWith(
   calls: readonly string[],
@@ -299,15 +305,76 @@ test("a private index is read with a secret, which is nowhere afterwards", async
   expect(await tracesBelow(registry.folder)).toEqual([]);
 });
 
-test("nothing of a repository or of this machine is locked", async () => {
+test("a lock has the commit and the folder, and says when that has changed", async () => {
+  const repositoryCall = call(`secretive @ ${address("@v1.0")}`);
+  const calls = [repositoryCall, 'withPipPackages("./libs/local")'];
+  await project.write("image.ts", debianImage(registry.host, "sources", ...calls));
+  const options = { cwd: project.folder, env: { LAMELLA_HOME: project.store, TOKEN: token } };
+  const { code, stderr } = await lamella(["lock", "image.ts"], options);
+  expect(code, stderr).toBe(0);
+  const lock = await readFile(join(project.folder, "pylock.sources.toml"), "utf8");
+  expect(lock).toMatch(/commit-id = "[0-9a-f]{40}"/);
+  expect(lock).toContain('path = "libs/local"');
+  expect(lock).not.toContain(token);
+
+  // A machine that has nothing but the lock.
+  await using elsewhere = await temporaryFolder("lamella-elsewhere-");
+  const other = { folder: project.folder, store: join(elsewhere.path, "store") };
+  const first = await tryBuild(other, ["--locked", "--force"], { env: { TOKEN: token } });
+  expect(first.code, first.stderr).toBe(0);
+  expect(names(first.events).filter((name) => name.startsWith("build "))).toHaveLength(2);
+  const last = first.events.at(-1);
+  if (last?.kind !== "finished") throw new Error("The build did not finish.");
+  const engine = { ...project, store: other.store };
+  const look = "import secretive, locallib; print(secretive.version, locallib.version)";
+  expect(await lamellaEngine(engine).run(last.result.uri, ["python3", "-c", look])).toBe(
+    "1.0 1.1\n",
+  );
+
+  await writeSource(join(project.folder, "libs", "local"), "locallib", "1.2");
+  const stale = await tryBuild(project, ["--locked"], { env: { TOKEN: token } });
+  expect(stale.code).toBe(1);
+  expect(stale.stderr).toContain("The folder of locallib has changed");
+  await rm(join(project.folder, "pylock.sources.toml"));
+  await expectNothingOutside();
+});
+
+test("a cache has what was built: another machine executes nothing", async () => {
+  const cache = `${registry.host}/sources-cache:1`;
+  const local = 'withPipPackages("./libs/local")';
+  await project.write("image.ts", debianImage(registry.host, "cached", local));
+  const env = { LAMELLA_HOME: project.store };
+  const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
+  expect(lock.code, lock.stderr).toBe(0);
+  const first = await tryBuild(project, ["--cache-to", cache]);
+  expect(first.code, first.stderr).toBe(0);
+
+  await using elsewhere = await temporaryFolder("lamella-elsewhere-");
+  const other = (name: string): Pick<Project, "folder" | "store"> => ({
+    folder: project.folder,
+    store: join(elsewhere.path, name),
+  });
+  const warm = ["--force", "--cache-from", cache];
+  const byLock = await tryBuild(other("locked"), ["--locked", ...warm]);
+  expect(byLock.code, byLock.stderr).toBe(0);
+  expect(names(byLock.events)).toEqual([]);
+  expect(digestOf(byLock.events)).toBe(digestOf(first.events));
+  // Its content, too, where it shares a layer with what is new.
+  await rm(join(project.folder, "pylock.cached.toml"));
   await project.write(
     "image.ts",
-    debianImage(registry.host, "sources", 'withPipPackages("./libs/local")'),
+    debianImage(registry.host, "cached", local, 'withPipPackages("six")'),
   );
-  const { code, stderr } = await lamella(["lock", "image.ts"], {
-    cwd: project.folder,
-    env: { LAMELLA_HOME: project.store },
-  });
-  expect(code).not.toBe(0);
-  expect(stderr).toContain("cannot be locked");
+  const fetched = await tryBuild(other("resolved"), warm);
+  expect(fetched.code, fetched.stderr).toBe(0);
+  expect(names(fetched.events)).toEqual([]);
+  const last = fetched.events.at(-1);
+  if (last?.kind !== "finished") throw new Error("The build did not finish.");
+  const engine = lamellaEngine(other("resolved"));
+  const said = await engine.run(last.result.uri, [
+    "python3",
+    "-c",
+    "import locallib, six; print(locallib.version)",
+  ]);
+  expect(said).toBe("1.2\n");
 });

@@ -25,11 +25,6 @@ export class NothingToLockError extends LamellaError {
   readonly code = "lock-nothing";
 }
 
-/** A package that is to be locked, and whose wheel only this machine has. */
-export class BuiltPackageError extends LamellaError {
-  readonly code = "lock-built";
-}
-
 /** Packages that can only be locked when it is known what a command leaves that has not been executed. */
 export class UnplannedError extends LamellaError {
   readonly code = "lock-unplanned";

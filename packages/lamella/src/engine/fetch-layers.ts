@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import type { Layer } from "../oci/descriptor.ts";
+import type { Descriptor, Layer } from "../oci/descriptor.ts";
 import type { Repository } from "../registry/repository.ts";
 import { BlobNotFoundError } from "../store/error.ts";
 import type { Session } from "./session.ts";
@@ -17,7 +17,10 @@ export interface LocatedLayers {
 
 /** Brings layers into the store. Raises BlobNotFoundError for one that is nowhere, and the registry's errors. */
 export async function fetchLayers(
-  { layers, repository }: LocatedLayers,
+  {
+    layers,
+    repository,
+  }: Pick<LocatedLayers, "repository"> & { readonly layers: readonly Descriptor[] },
   session: Session,
 ): Promise<void> {
   const fetching = pLimit(downloads);
@@ -38,7 +41,11 @@ export async function fetchLayers(
   );
 }
 
-async function fetchLayer(layer: Layer, repository: Repository, session: Session): Promise<void> {
+async function fetchLayer(
+  layer: Descriptor,
+  repository: Repository,
+  session: Session,
+): Promise<void> {
   const { store, journal, signal } = session;
   const name = `layer ${layer.digest.slice("sha256:".length, "sha256:".length + 12)}`;
   await journal.task(

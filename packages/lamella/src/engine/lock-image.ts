@@ -5,8 +5,8 @@ import { lockSubject } from "../image/lock-subject.ts";
 import { formatReference } from "../image/reference.ts";
 import { formatLockFile } from "../python/lock/format-lock-file.ts";
 import { lockedCall } from "../python/lock/locked-call.ts";
-import type { Lock, LockedPackage } from "../python/lock.ts";
-import { BuiltPackageError, NothingToLockError, UnplannedError } from "./error.ts";
+import type { Lock } from "../python/lock.ts";
+import { NothingToLockError, UnplannedError } from "./error.ts";
 import type { ImageRequest } from "./image-request.ts";
 import { lockOwner } from "./lock-owner.ts";
 import type { BuildPlan } from "./plan.ts";
@@ -25,8 +25,8 @@ export interface WrittenLock {
 }
 
 /**
- * Writes the lock of an image beside its definition: each package with its version and hash, the base's digests, the
- * order of the layers and the compiler of the bytecode. What an older lock says is kept where it still fits, unless
+ * Writes the lock of an image beside its definition: each package with its version and hash, or with the source that it is
+ * built from, the base's digests, the order of the layers and the compiler of the bytecode. What an older lock says is kept where it still fits, unless
  * `upgrade` is asked for. Raises NothingToLockError for
  * an image without packages, UnplannedError where only a build can tell what they stand on, and LockTakenError for a lock
  * of another definition, unless `force` is asked for.
@@ -59,10 +59,6 @@ export async function lockImage(request: ImageRequest, session: Session): Promis
   const prepared = await resolveImage(request, session);
   for (const { pending } of prepared) if (pending) throw unplanned(pending);
   const locks = prepared.flatMap(({ python }): Lock[] => (python ? [python.lock] : []));
-  for (const { packages } of locks) {
-    const built = packages.find(({ source }) => source !== undefined);
-    if (built) throw unlockable(built);
-  }
   const plans = prepared.map(({ plan }) => plan);
   const image: LockedImage = {
     ...(owner ? { definition: owner } : {}),
@@ -82,14 +78,6 @@ function unplanned(pending: LamellaError): UnplannedError {
     `The packages cannot be locked before a command below them was executed: ${pending.message}`,
     "Build the image first (lamella build FILE): what its commands leave is remembered.",
     { cause: pending },
-  );
-}
-
-/** What a lock names can be had by everybody. */
-function unlockable({ name, version }: LockedPackage): BuiltPackageError {
-  return new BuiltPackageError(
-    `${name} ${version} cannot be locked: it has no wheel, and was built from source on this machine.`,
-    "Ask for a version that has wheels, or build a wheel of it (pip wheel), put it into an index, and lock that.",
   );
 }
 

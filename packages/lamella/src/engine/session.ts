@@ -9,6 +9,7 @@ import { ImportedCaches } from "./cache/imported-caches.ts";
 import type { CachePlace } from "./cache/read-cache.ts";
 import { UsedMemos } from "./cache/used-memos.ts";
 import type { Journal } from "./journal.ts";
+import { LateWheels } from "./late-wheels.ts";
 import { openStore } from "./open-store.ts";
 import { Resources } from "./resources.ts";
 
@@ -32,6 +33,8 @@ export interface Session extends AsyncDisposable {
   readonly caches: ImportedCaches;
   /** Where what this build finds out is put, if it is, and what that is so far. */
   readonly exporting?: { readonly place: CachePlace; readonly used: UsedMemos };
+  /** Wheels whose content is still elsewhere. */
+  readonly lateWheels: LateWheels;
   /** What a stage opened and a later one still uses; it ends with the session. */
   readonly resources: Resources;
 }
@@ -86,6 +89,7 @@ export async function openSession(
       signal,
       stop: (reason) => controller.abort(reason),
       caches,
+      lateWheels: new LateWheels(),
       ...(exporting && { exporting }),
       resources,
       [Symbol.asyncDispose]: close,

@@ -1,8 +1,8 @@
 import pLimit from "p-limit";
-import type { LockedPackage } from "./lock.ts";
-import type { ExactSource } from "./package-source.ts";
+import type { LockedPackage, UnbuiltPackage } from "./lock.ts";
+import type { ExactSource, PackageSource } from "./package-source.ts";
 import type { Requirement, SourceRequirement } from "./requirements.ts";
-import { PackageBuildError } from "./resolution-error.ts";
+import { NoWheelError, PackageBuildError } from "./resolution-error.ts";
 import type { ResolveCall, ResolveOptions } from "./resolve-options.ts";
 import type { BuiltSource, SourceBuilder } from "./source-builder.ts";
 import { isForAnyPlatform, parseWheelFilename } from "./wheel-filename.ts";
@@ -19,7 +19,8 @@ export interface BuiltCalls {
 
 /**
  * Builds what calls name as source. Without a `builder` there are only the wheels for any platform that the lock to
- * prefer has of the same sources. Raises what building raises, and PackageBuildError for a wheel of another package.
+ * prefer has of the same sources; else NoWheelError is raised. Raises what building raises, and PackageBuildError for a
+ * wheel of another package.
  */
 export async function buildRequirements(
   options: ResolveOptions,
@@ -37,6 +38,8 @@ export async function buildRequirements(
         const one = builder
           ? await builder.buildRequirement(requirement, { commit, upgrade, secrets })
           : portable(requirement, locked, options);
+        // uv reads its metadata.
+        await builder?.bring(one.wheel);
         built.set(one.wheel.sha256, one.source);
         return wheelRequirement(requirement, one);
       }),
@@ -48,45 +51,47 @@ export async function buildRequirements(
 
 /** What the lock to prefer has of the same source; of a folder whatever it was, since it says what it is now. */
 function sameInLock(
-  { source, name }: SourceRequirement,
-  { preferences, upgrade }: ResolveOptions,
-): LockedPackage | undefined {
-  return preferences?.packages.find((locked) => {
-    const exact = locked.source;
-    switch (exact?.kind) {
-      case "repository":
-        return (
-          !upgrade &&
-          source.kind === "repository" &&
-          exact.url === source.url &&
-          exact.reference === source.reference &&
-          exact.subdirectory === source.subdirectory
-        );
-      case "archive":
-        return source.kind === "archive" && exact.file.url === source.url;
-      case "folder":
-        return (
-          source.kind === "folder" &&
-          exact.path === source.path &&
-          (name ?? locked.name) === locked.name
-        );
-      case "sdist":
-      case undefined:
-        return false;
-    }
-  });
+  { source }: SourceRequirement,
+  { preferences }: ResolveOptions,
+): LockedPackage | UnbuiltPackage | undefined {
+  const { packages = [], unbuilt = [] } = preferences ?? {};
+  return [...packages, ...unbuilt].find((locked) => locked.source && names(source, locked.source));
+}
+
+/** Whether a requirement names what was built, apart from what it was then. */
+export function names(source: PackageSource, exact: ExactSource): boolean {
+  switch (source.kind) {
+    case "repository":
+      return (
+        exact.kind === "repository" &&
+        exact.url === source.url &&
+        exact.reference === source.reference &&
+        exact.subdirectory === source.subdirectory
+      );
+    case "archive":
+      return exact.kind === "archive" && exact.file.url === source.url;
+    case "folder":
+      return exact.kind === "folder" && exact.path === source.path;
+    default:
+      return source satisfies never;
+  }
 }
 
 function portable(
   { source, name }: SourceRequirement,
-  locked: LockedPackage | undefined,
+  locked: LockedPackage | UnbuiltPackage | undefined,
   { platform }: ResolveOptions,
 ): BuiltSource {
-  if (locked?.source && isForAnyPlatform(locked.wheel.filename)) {
+  if (locked?.source && "wheel" in locked && isForAnyPlatform(locked.wheel.filename)) {
     return { wheel: locked.wheel, source: locked.source };
   }
-  const what = name ?? (source.kind === "folder" ? source.path : source.url);
-  throw new PackageBuildError(
+  throw notBuildable(name ?? (source.kind === "folder" ? source.path : source.url), platform);
+}
+
+/** The error where there is no sandbox: known as that of a package without a wheel, since it may be there later. */
+export function notBuildable(what: string, platform: string): NoWheelError {
+  return new NoWheelError(
+    what,
     `${what} has to be built for ${platform}, which needs a base with Python, and a machine of that architecture.`,
     "Build a wheel of it there (pip wheel), and name that: ./NAME.whl.",
   );

@@ -65,7 +65,7 @@ export async function rowsFromFolders(
           chooseWheel([wheel], options) !== undefined,
       );
       const files = await Promise.all(fitting.map((wheel) => hashed(wheel, options)));
-      return { name: normalized, version, wheels: files, hasSource: false };
+      return { name: normalized, version, wheels: files };
     });
   return { environments: [], packages: await Promise.all(packages) };
 }

@@ -4,7 +4,14 @@ import { formatLockFile } from "./lock/format-lock-file.ts";
 import type { LockFile } from "./lock/lock-file.ts";
 import { parseLockFile } from "./lock/parse-lock-file.ts";
 import { staleReasons } from "./lock/stale-reasons.ts";
-import { differingVersions, type Lock, type LockedPackage, parseLock } from "./lock.ts";
+import {
+  differingVersions,
+  type Lock,
+  type LockedPackage,
+  parseLock,
+  type SourceFile,
+} from "./lock.ts";
+import type { ExactSource } from "./package-source.ts";
 import { InvalidLockError } from "./resolution-error.ts";
 
 const source = "/project/pylock.trainer.toml";
@@ -74,6 +81,64 @@ const read = (changed: string): LockFile => parseLockFile({ path: source, text: 
 test("a lock of two platforms is one file, and is read back as it was", () => {
   expect(read(text)).toEqual(file);
   expect(formatLockFile(read(text), { directory: "/project" })).toBe(text);
+});
+
+/** The lock with a row of another package. */
+const withRow = (more: string): string =>
+  text.replace(
+    "[[packages]]",
+    `[[packages]]\nname = "own"\nversion = "1"\n${more}\n[packages.tool.lamella]\ncall = 0\n\n[[packages]]`,
+  );
+
+describe("what was built from source", () => {
+  const wheel = { filename: "x-1.0-py3-none-any.whl", url: "file:///store/x", sha256: hash("9") };
+  const sdist = (url: string): SourceFile => ({
+    filename: "own-1.0.tar.gz",
+    url,
+    sha256: hash("8"),
+    size: 9,
+  });
+  const repository = { kind: "repository", url: "https://h.example/r.git" } as const;
+  const sources: readonly ExactSource[] = [
+    { kind: "sdist", file: sdist("https://files.example/own-1.0.tar.gz") },
+    { kind: "archive", file: sdist("file:///project/dist/own-1.0.tar.gz") },
+    { kind: "archive", file: sdist("https://files.example/own-1.0.tar.gz") },
+    { ...repository, commit: hash("7").slice(24) },
+    { ...repository, reference: "main", subdirectory: "a/b", commit: hash("7") },
+    { kind: "folder", path: "/project/lib", digest: `sha256:${hash("6")}` },
+  ];
+
+  test.each(sources)("is locked by its source: $kind", (from) => {
+    const entry = { name: "own", version: "1.0", call: 0, source: from };
+    const target = { python: "3.11", platform: "linux/amd64", libc: glibc } as const;
+    const calls = [{ requirements: ["own"], constraints: [], settings: [] }];
+    const built: LockFile = {
+      ...file,
+      calls,
+      locks: [{ ...target, packages: [{ ...entry, wheel }] }],
+    };
+    const written = formatLockFile(built, { directory: "/project" });
+    // Neither the wheel, which only one machine has, nor where anything lies there.
+    expect(written).not.toMatch(/\.whl|\/store|\/project/);
+    const again = read(written);
+    expect(again.locks).toEqual([{ ...target, packages: [], unbuilt: [entry] }]);
+    expect(formatLockFile(again, { directory: "/project" })).toBe(written);
+  });
+
+  test("and not by what is none", () => {
+    expect(() => read(withRow("[packages.vcs]\ntype = 'hg'\nurl = 'x'\ncommit-id = 'y'"))).toThrow(
+      /own: its vcs is malformed \(type\)/,
+    );
+    expect(() =>
+      read(withRow("[packages.vcs]\ntype = 'git'\nurl = 'x'\ncommit-id = '--upload-pack=y'")),
+    ).toThrow(/own: its vcs is malformed \(commit-id\)/);
+    expect(() => read(withRow("[packages.directory]\npath = 'lib'"))).toThrow(
+      /own: its tool.lamella is malformed \(tree\)/,
+    );
+    expect(() =>
+      read(withRow("[packages.sdist]\nurl = 'https://u:p@h/own-1.tar.gz'\nhashes = {}")),
+    ).toThrow(/own: the address of its source holds a user name/);
+  });
 });
 
 test("a lock of one platform is read back as it was", () => {
@@ -252,9 +317,9 @@ describe("what is damaged or hostile is refused, and the file is named", () => {
       (t) => t.replace('name = "attrs-1.0', 'name = "attrs-1.1'),
     ],
     [
-      "an sdist as archive",
+      "another file as archive",
       ":64 cannot be used: six: ",
-      (t) => t.replaceAll(local, "six-1.0.tar.gz"),
+      (t) => t.replaceAll(local, "six-1.0.txt"),
     ],
     [
       "a path as name",

@@ -42,6 +42,11 @@ export interface LockedPackage {
   readonly source?: ExactSource;
 }
 
+/** A package of a lock file that is built from source: its wheel is wherever it was built. */
+export interface UnbuiltPackage extends Pick<LockedPackage, "name" | "version" | "call"> {
+  readonly source: ExactSource;
+}
+
 /** What is installed for one Python on one platform. */
 export interface Lock {
   /** Minor version, `3.11`. */
@@ -50,6 +55,8 @@ export interface Lock {
   readonly libc: CLibrary;
   /** Sorted by name. */
   readonly packages: readonly LockedPackage[];
+  /** Only in a lock that is read from a file, until they are built. */
+  readonly unbuilt?: readonly UnbuiltPackage[];
 }
 
 const fileSchema = z.object({

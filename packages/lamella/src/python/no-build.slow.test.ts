@@ -201,7 +201,7 @@ describe("lines of a requirements file", () => {
     const libc = { kind: "glibc", major: 2, minor: 36 } as const;
     const calls = [{ requirements, sources }];
     await expect(resolve({ calls, ...target, libc, store, env })).rejects.toMatchObject({
-      code: "package-build-failed",
+      code: "package-no-wheel",
     });
     expect(await ran()).toBe(false);
   });

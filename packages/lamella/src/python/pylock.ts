@@ -18,7 +18,7 @@ export interface PylockFile {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** One row (PEP 751, `packages`). Of folders and repositories only their presence is kept. */
+/** One row (PEP 751, `packages`). What it says of a folder or a repository is not looked at here. */
 export interface PylockPackage {
   /** Normalized. */
   readonly name: string;
@@ -27,7 +27,8 @@ export interface PylockPackage {
   readonly wheels: readonly PylockFile[];
   readonly archive?: PylockFile;
   readonly sdist?: PylockFile;
-  readonly hasSource: boolean;
+  readonly vcs?: unknown;
+  readonly directory?: unknown;
   /** `packages.tool.lamella`. */
   readonly lamella?: unknown;
 }
@@ -119,7 +120,8 @@ export function parsePylock(source: LockSource): Pylock {
           source,
         ),
       }),
-      hasSource: row.sdist !== undefined || row.vcs !== undefined || row.directory !== undefined,
+      ...(row.vcs !== undefined && { vcs: row.vcs }),
+      ...(row.directory !== undefined && { directory: row.directory }),
       ...(row.tool?.lamella !== undefined && { lamella: row.tool.lamella }),
     })),
     ...(lock.tool?.lamella !== undefined && { lamella: lock.tool.lamella }),
@@ -167,7 +169,10 @@ export function formatPylock(lock: Pylock): string {
       name: row.name,
       ...(row.version !== undefined && { version: row.version }),
       ...(row.marker !== undefined && { marker: row.marker }),
+      ...(row.vcs !== undefined && { vcs: row.vcs }),
+      ...(row.directory !== undefined && { directory: row.directory }),
       ...(row.archive && { archive: row.archive }),
+      ...(row.sdist && { sdist: row.sdist }),
       ...(row.wheels.length > 0 && { wheels: row.wheels }),
       ...(row.lamella !== undefined && { tool: { lamella: row.lamella } }),
     })),

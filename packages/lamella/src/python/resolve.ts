@@ -335,7 +335,8 @@ function preferencesOf(options: ResolveOptions): InstalledDistribution[] {
   const versions = new Map<string, string>();
   for (const { name, version } of options.installed ?? [])
     versions.set(normalizeName(name), version);
-  for (const { name, version } of options.upgrade ? [] : (options.preferences?.packages ?? [])) {
+  const { packages = [], unbuilt = [] } = options.preferences ?? {};
+  for (const { name, version } of options.upgrade ? [] : [...packages, ...unbuilt]) {
     versions.set(normalizeName(name), version);
   }
   return [...versions]

@@ -44,6 +44,8 @@ export interface SourceBuilder extends UvPlace {
     requirement: SourceRequirement,
     options: BuildRequirementOptions,
   ): Promise<BuiltSource>;
+  /** To be called before the content of a wheel that was built is read: it may be elsewhere still. */
+  bring(wheel: WheelFile): Promise<void>;
 }
 
 export interface SourceBuilderOptions {

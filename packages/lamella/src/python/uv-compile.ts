@@ -186,6 +186,6 @@ function lines(list: readonly string[]): string {
 function preferenceDocument(preferences: readonly InstalledDistribution[]): string {
   return formatPylock({
     environments: [],
-    packages: preferences.map((one) => ({ ...one, wheels: [], hasSource: false })),
+    packages: preferences.map((one) => ({ ...one, wheels: [] })),
   });
 }

@@ -22,8 +22,14 @@ export interface CacheManifest {
   readonly layers: readonly Descriptor[];
 }
 
+/** Of a wheel that was built from source, which is in a cache as it is. */
+export const wheelMediaType = "application/zip";
+
 const layerSchema = descriptorSchema.check(
-  z.refine((layer) => layerCompression(layer.mediaType) !== undefined),
+  z.refine(
+    (layer) =>
+      layer.mediaType === wheelMediaType || layerCompression(layer.mediaType) !== undefined,
+  ),
 );
 
 const manifestSchema: z.ZodMiniType<CacheManifest> = z.object({

@@ -1,9 +1,17 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { LamellaError } from "../../error.ts";
+import { isDigest } from "../../files/digest.ts";
+import type { Descriptor } from "../../oci/descriptor.ts";
 import { RegistryError } from "../../registry/error.ts";
+import type { Repository } from "../../registry/repository.ts";
 import { annotation } from "../annotation.ts";
+import { builtPath, builtWheels, parseBuiltRecord } from "../execute/built-record.ts";
 import type { Target } from "../export/target.ts";
 import type { DeliveredLayer } from "../materialize/delivery.ts";
 import type { Session } from "../session.ts";
+import type { CacheRecord } from "./cache-document.ts";
+import { wheelMediaType } from "./cache-manifest.ts";
 import { mountLayers, pushCache, pushLayers } from "./push-cache.ts";
 import { readManifest } from "./read-cache.ts";
 
@@ -52,7 +60,9 @@ export async function exportCache(
           ...words(annotations),
         }),
       );
-      await pushCache({ document: { version: 1, records }, layers }, place, signal);
+      const wheels = await pushBuiltWheels(records, place.repository, session);
+      const blobs = [...layers, ...wheels];
+      await pushCache({ document: { version: 1, records }, layers: blobs }, place, signal);
       task.finish("done", { detail: `${records.length} records` });
     } catch (error) {
       signal.throwIfAborted();
@@ -62,6 +72,28 @@ export async function exportCache(
       journal.warn("cache-unwritable", message, error.hint);
     }
   });
+}
+
+/** Pushes the wheels that were built from source and are here, and gives their descriptors. */
+async function pushBuiltWheels(
+  records: readonly CacheRecord[],
+  repository: Repository,
+  { store, signal }: Session,
+): Promise<readonly Descriptor[]> {
+  const pushed: Descriptor[] = [];
+  for (const { namespace, key, value } of records) {
+    if (namespace !== builtWheels || !isDigest(key)) continue;
+    const record = parseBuiltRecord(value);
+    const path = builtPath(store, key, record);
+    const stats = await stat(path).catch(() => undefined);
+    // One that another cache has, and that was not needed here, stays there.
+    if (stats?.size !== record.size) continue;
+    const { size } = record;
+    const blob: Descriptor = { mediaType: wheelMediaType, digest: `sha256:${record.sha256}`, size };
+    await repository.pushBlob(blob, (start) => createReadStream(path, { start }), { signal });
+    pushed.push(blob);
+  }
+  return pushed;
 }
 
 /** Each layer once. */

@@ -2,6 +2,7 @@ import type { Digest } from "../../files/digest.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { encodeJson } from "../../oci/json.ts";
 import { isIndex, parseManifest } from "../../oci/manifest.ts";
+import { builtWheels, parseBuiltRecord } from "../execute/built-record.ts";
 import { parseStepResult } from "../materialize/remembered-step.ts";
 import { type CacheRecord, longestDocument } from "./cache-document.ts";
 import type { StoredCache } from "./read-cache.ts";
@@ -18,8 +19,8 @@ const framing = 1024;
 
 /**
  * One cache of what a build knows and what was known before: a cache is shared by images, platforms and branches. What
- * this build used comes first, and so what no build has used for long falls out at the end. A step whose layer is not
- * among the layers is left out; of a base's layers those stay that are.
+ * this build used comes first, and so what no build has used for long falls out at the end. A step or a wheel whose blob is
+ * not among the layers is left out; of a base's layers those stay that are.
  */
 export function mergeCaches(own: StoredCache, before: StoredCache | undefined): StoredCache {
   const records: CacheRecord[] = [];
@@ -52,20 +53,29 @@ export function mergeCaches(own: StoredCache, before: StoredCache | undefined): 
   return { document: { version: 1, records }, layers: [...layers.values()] };
 }
 
-/** The layers that a record needs; undefined for a step's that lacks its layer, or is no step. */
+/** The layers that a record needs; undefined for a step's or a wheel's that lacks its blob, or is none. */
 function layersOf(
   { namespace, value }: CacheRecord,
   there: ReadonlyMap<Digest, Descriptor>,
 ): readonly Digest[] | undefined {
   switch (namespace) {
-    case "steps": {
-      const layers = layersOfStep(value);
+    case "steps":
+    case builtWheels: {
+      const layers = namespace === "steps" ? layersOfStep(value) : blobOfWheel(value);
       return layers?.every((digest) => there.has(digest)) ? layers : undefined;
     }
     case "base-document":
       return layersOfBase(value).filter((digest) => there.has(digest));
     default:
       return [];
+  }
+}
+
+function blobOfWheel(value: unknown): readonly Digest[] | undefined {
+  try {
+    return [`sha256:${parseBuiltRecord(value).sha256}`];
+  } catch {
+    return undefined;
   }
 }
 

@@ -12,6 +12,8 @@ const travelling: Readonly<Record<string, string>> = {
   outline: String(outlineVersion),
   /** Manifests and configs of bases, by their digests (`base-documents.ts`). */
   "base-document": "1",
+  /** What was built from source, by the source and what it was built on (`built-wheel.ts`). */
+  "built-wheel": "1",
   /** Length of a wheel in bytes, by its SHA-256. */
   "wheel-size": "1",
   /** Where a wheel installs, so that one need not be fetched to see what others share with it (`grounds.ts`). */

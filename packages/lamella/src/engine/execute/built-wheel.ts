@@ -1,7 +1,6 @@
-import { chmod, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import * as z from "zod/mini";
 import type { StepMount } from "../../execution/step-mount.ts";
 import { canonicalDigest } from "../../files/canonical.ts";
 import { type Digest, digestHex } from "../../files/digest.ts";
@@ -11,8 +10,19 @@ import type { ProcessResult } from "../../python/process.ts";
 import { PackageBuildError } from "../../python/resolution-error.ts";
 import { parseWheelFilename } from "../../python/wheel-filename.ts";
 import { acquireLock } from "../../store/lock.ts";
+import type { Store } from "../../store/store.ts";
+import { wheelMediaType } from "../cache/cache-manifest.ts";
+import type { CacheHolder } from "../cache/imported-caches.ts";
+import { fetchLayers } from "../fetch-layers.ts";
 import type { RunningTask } from "../journal.ts";
-import type { Session } from "../session.ts";
+import { type Session, scoped } from "../session.ts";
+import {
+  type BuiltRecord,
+  builtFolder,
+  builtPath,
+  builtWheels,
+  parseBuiltRecord,
+} from "./built-record.ts";
 import type { SandboxCommand } from "./source-sandbox.ts";
 import type { WheelSource } from "./wheel-source.ts";
 
@@ -42,46 +52,131 @@ export interface Workbench {
   readonly run: (command: SandboxCommand, task: RunningTask) => Promise<ProcessResult>;
 }
 
-const builtRecord = z.object({
-  filename: z.string(),
-  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-  size: z.int().check(z.nonnegative()),
-});
-
 /**
- * The wheel of a source, in the store: built, or built before in the same environment. Raises PackageBuildError, and what
- * placing the source and executing raise.
+ * The wheel of a source, in the store: built, or built before in the same environment. Where a cache has it, its content
+ * stays there until somebody needs it (`LateWheels`). Raises PackageBuildError, and what placing the source and
+ * executing raise.
  */
 export async function builtWheel(source: WheelSource, workbench: Workbench): Promise<WheelFile> {
   const { environment, session } = workbench;
-  const { store, signal, journal } = session;
-  const { title, identity } = source;
-  const key = canonicalDigest(["lamella.built-wheel", recipe, { environment, source: identity }]);
-  const folder = store.path("built-wheels", digestHex(key));
+  const { store, signal, lateWheels } = session;
+  const key = canonicalDigest([
+    "lamella.built-wheel",
+    recipe,
+    { environment, source: source.identity },
+  ]);
   await using _ = await acquireLock(store, `built-wheel ${key}`, { signal });
-  const known = await store.memos.get("built-wheel", key, (value) => z.parse(builtRecord, value));
-  const isThere = await store.claimFolder(folder, { signal });
-  const there = known && (await stat(join(folder, known.filename)).catch(() => undefined));
-  if (known && isThere && there?.size === known.size) {
-    return { ...known, url: pathToFileURL(join(folder, known.filename)).href };
+  const known = await store.memos.get(builtWheels, key, parseBuiltRecord);
+  if (known && isOf(source, known)) {
+    const wheel = wheelFile(key, known, store);
+    if (await isHere(key, known, session)) return wheel;
+    for await (const cache of session.caches.holders(blobOf(known))) {
+      lateWheels.announce(wheel, async () => {
+        await using _held = await acquireLock(store, `built-wheel ${key}`, { signal });
+        if (await isHere(key, known, session)) return;
+        if (!(await fetchBuilt(key, known, cache, session))) {
+          await buildAgain(key, known, source, workbench);
+        }
+      });
+      return wheel;
+    }
   }
-  return await journal.task("execute", `build ${title}`, async (task) => {
+  return wheelFile(key, await buildWheel(key, source, workbench), store);
+}
+
+function isOf({ name }: WheelSource, { filename }: BuiltRecord): boolean {
+  return name === undefined || parseWheelFilename(filename).name === name;
+}
+
+function wheelFile(key: Digest, record: BuiltRecord, store: Store): WheelFile {
+  return { ...record, url: pathToFileURL(builtPath(store, key, record)).href };
+}
+
+function blobOf({ sha256, size }: BuiltRecord): { readonly digest: Digest; readonly size: number } {
+  return { digest: `sha256:${sha256}`, size };
+}
+
+async function isHere(
+  key: Digest,
+  record: BuiltRecord,
+  { store, signal }: Session,
+): Promise<boolean> {
+  const isThere = await store.claimFolder(builtFolder(store, key), { signal });
+  const stats = await stat(builtPath(store, key, record)).catch(() => undefined);
+  return isThere && stats?.size === record.size;
+}
+
+/** Brings a wheel from a cache. Says whether that gave it. */
+async function fetchBuilt(
+  key: Digest,
+  record: BuiltRecord,
+  cache: CacheHolder,
+  session: Session,
+): Promise<boolean> {
+  const { store, caches, signal } = session;
+  const { digest, size } = blobOf(record);
+  try {
+    const layers = [{ digest, size, mediaType: wheelMediaType }];
+    await fetchLayers({ layers, repository: cache.repository }, scoped(session));
+  } catch (error) {
+    signal.throwIfAborted();
+    caches.leave(cache, error);
+    return false;
+  }
+  await using scratch = await store.scratch("built");
+  const kept = join(scratch.path, "kept");
+  await mkdir(kept);
+  const blob = store.blobs.path(digest);
+  const file = join(kept, record.filename);
+  await link(blob, file).catch(() => copyFile(blob, file));
+  await keep(key, kept, store);
+  return true;
+}
+
+/** Builds what a cache knew and could not give. Raises PackageBuildError where something else comes out. */
+async function buildAgain(
+  key: Digest,
+  known: BuiltRecord,
+  source: WheelSource,
+  workbench: Workbench,
+): Promise<void> {
+  const made = await buildWheel(key, source, workbench);
+  if (made.sha256 === known.sha256) return;
+  throw new PackageBuildError(
+    `The wheel of ${source.title} could not be fetched from the cache, and was built otherwise here.`,
+    "Build again: from now on the one that was built here is taken.",
+  );
+}
+
+async function buildWheel(
+  key: Digest,
+  source: WheelSource,
+  workbench: Workbench,
+): Promise<BuiltRecord> {
+  const { store, journal } = workbench.session;
+  return await journal.task("execute", `build ${source.title}`, async (task) => {
     await using scratch = await store.scratch("build");
     const output = join(scratch.path, "wheels");
     await mkdir(output);
     await build(source, output, scratch.path, workbench, task);
     const made = await takeWheel(source, output);
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(dirname(folder), { recursive: true });
     const kept = join(scratch.path, "kept");
     await mkdir(kept);
     await rename(join(output, made.filename), join(kept, made.filename));
     await chmod(join(kept, made.filename), 0o644);
-    await rename(kept, folder);
-    await store.memos.put("built-wheel", key, made);
+    await keep(key, kept, store);
+    await store.memos.put(builtWheels, key, made);
     task.finish("done", { bytes: made.size });
-    return { ...made, url: pathToFileURL(join(folder, made.filename)).href };
+    return made;
   });
+}
+
+/** Makes a folder of ours, with a wheel in it, the one of the key. */
+async function keep(key: Digest, kept: string, store: Store): Promise<void> {
+  const folder = builtFolder(store, key);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(dirname(folder), { recursive: true });
+  await rename(kept, folder);
 }
 
 /** Builds the wheel into a folder. */
@@ -109,10 +204,7 @@ async function build(
 }
 
 /** What a build left, which may be anything. */
-async function takeWheel(
-  { name, title }: WheelSource,
-  folder: string,
-): Promise<z.infer<typeof builtRecord>> {
+async function takeWheel({ name, title }: WheelSource, folder: string): Promise<BuiltRecord> {
   const wrong = (why: string): PackageBuildError =>
     new PackageBuildError(
       `The build of ${title} left no wheel that can be used: ${why}.`,

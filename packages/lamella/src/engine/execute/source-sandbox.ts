@@ -110,6 +110,7 @@ export function openSourceSandbox(
         ),
       ),
     build: (source) => builtWheel(sdistSource(source, downloader, session), workbench),
+    bring: (wheel) => session.lateWheels.bring(wheel),
     buildRequirement: (requirement, how) =>
       builtRequirement(requirement, how, { downloader, secrets, workbench }),
   };

@@ -48,9 +48,10 @@ export class WheelShelf implements AsyncDisposable {
     platform: Platform,
   ): Promise<LocalWheel> {
     const { name, version, digest, size: total, directUrl } = planned;
-    const { journal, signal, store } = this.#session;
+    const { journal, signal, store, lateWheels } = this.#session;
     const isLocal = wheel.url.startsWith("file:") || (await store.blobs.has(digest)) !== undefined;
     const fetch = async (onProgress?: (done: number) => void): Promise<LocalWheel> => {
+      await lateWheels.bring(wheel);
       const { path } = await downloader.fetch(wheel, { signal, onProgress });
       return { name, digest, path, filename: wheel.filename, ...(directUrl ? { directUrl } : {}) };
     };

@@ -1,11 +1,14 @@
 import { formatReference } from "../../image/reference.ts";
+import { buildLocked } from "../../python/build-locked.ts";
+import { changedSources } from "../../python/lock/changed-sources.ts";
 import { lockedCall } from "../../python/lock/locked-call.ts";
 import { staleReasons } from "../../python/lock/stale-reasons.ts";
 import { differingVersions, type Lock } from "../../python/lock.ts";
-import type { IndexSettings } from "../../python/package-index/settings.ts";
+import { type IndexSettings, withCallSettings } from "../../python/package-index/settings.ts";
 import { resolveCalls } from "../../python/resolve-calls.ts";
 import { asksForPackages, type ResolveCall } from "../../python/resolve-options.ts";
 import type { OpenSourceBuilder } from "../../python/source-builder.ts";
+import { findUv } from "../../python/uv.ts";
 import type { ImageRequest } from "../image-request.ts";
 import { shownDefinition } from "../lock-owner.ts";
 import type { Session } from "../session.ts";
@@ -31,7 +34,8 @@ export interface LockQuestion {
 
 /**
  * The lock beside the definition when it answers what the definition asks for; else a resolution, which keeps the
- * versions of the lock where it can. Raises LockError under `locked` when there is no such lock.
+ * versions of the lock where it can. What a lock has from source is built, or was built before. Raises LockError under
+ * `locked` when there is no such lock.
  */
 export async function chooseLock(
   request: ImageRequest,
@@ -48,8 +52,19 @@ export async function chooseLock(
       "Use a base with glibc (Debian, Ubuntu, Fedora) or musl (Alpine).",
     );
   }
-  const locked = usableLock(request, { python, platform, libc }, calls, session);
-  if (locked) return locked;
+  const locked = await usableLock(request, { python, platform, libc }, calls, session);
+  const { store, env, signal } = session;
+  const onInstallUv = (): void =>
+    session.journal.warn(
+      "uv-installed",
+      "uv resolves Python packages, and there is none that is new enough on PATH: it is being installed into the store, this once.",
+    );
+  if (locked) {
+    const uv = (): Promise<string> => findUv({ store, env, signal, onInstall: onInstallUv });
+    const open = { settings: withCallSettings(indexes, calls, env), uv };
+    const builder = locked.unbuilt ? await sources?.(open) : undefined;
+    return await buildLocked(locked, { calls, builder, first });
+  }
   const lock = await resolveCalls({
     calls,
     python,
@@ -62,15 +77,11 @@ export async function chooseLock(
     indexes,
     sources,
     interpreter: (await compilers.find())?.executable,
-    store: session.store,
+    store,
     memo: session.memo,
-    env: session.env,
-    signal: session.signal,
-    onInstallUv: () =>
-      session.journal.warn(
-        "uv-installed",
-        "uv resolves Python packages, and there is none that is new enough on PATH: it is being installed into the store, this once.",
-      ),
+    env,
+    signal,
+    onInstallUv,
   });
   for (const { name, versions } of first ? differingVersions(first, lock) : []) {
     session.journal.warn(
@@ -81,19 +92,21 @@ export async function chooseLock(
   return lock;
 }
 
-function usableLock(
+async function usableLock(
   request: ImageRequest,
   target: Pick<Lock, "python" | "platform" | "libc">,
   calls: readonly ResolveCall[],
   session: Session,
-): Lock | undefined {
+): Promise<Lock | undefined> {
   const { lock: document, lockPath, options } = request;
   if (options.upgrade) return undefined;
   if (!document) return undefined;
-  const reasons = reasonsAgainst(document, request, target, calls);
-  if (reasons.length === 0) {
-    return document.file.locks.find((one) => one.platform === target.platform);
-  }
+  const lock = document.file.locks.find((one) => one.platform === target.platform);
+  const reasons = [
+    ...reasonsAgainst(document, request, target, calls),
+    ...(lock ? await changedSources(lock, session) : []),
+  ];
+  if (reasons.length === 0) return lock;
   const update = "Write it anew: lamella lock FILE.";
   const { definition: owner } = document.image;
   const named = owner ? `${lockPath} (of ${shownDefinition(owner)})` : lockPath;

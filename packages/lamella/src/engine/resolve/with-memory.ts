@@ -1,10 +1,11 @@
 import { recallOutline } from "../../base/outline-memo.ts";
 import { stackOutlineKey } from "../../base/stack-outline.ts";
 import { NoWheelError } from "../../python/resolution-error.ts";
+import type { Repository } from "../../registry/repository.ts";
+import type { MadeLayer } from "../materialize/layer-job.ts";
 import type { StepOutcome } from "../materialize/make-step.ts";
 import { diffIdsThrough, recallPlan } from "../materialize/recall-plan.ts";
 import type { StepResult } from "../materialize/remembered-step.ts";
-import type { Step } from "../plan.ts";
 import type { Session } from "../session.ts";
 import type { FoundLayers, PreparedPlan } from "./prepared-plan.ts";
 
@@ -18,31 +19,53 @@ export async function withMemory(prepared: PreparedPlan, session: Session): Prom
   const key = diffIds && stackOutlineKey(prepared.base, diffIds);
   const outline = key && (await recallOutline(key, store));
   if (!outline) return prepared;
-  const layers = await storedLayers(prepared, boundary.step, results, session);
+  const { plan } = prepared;
+  const through = plan.steps.slice(0, plan.steps.findIndex((one) => one.key === boundary.step) + 1);
+  const made = through.map((step) => results.get(step.key) ?? {});
+  const layers = await storedLayers(made, session);
   let above: PreparedPlan;
   try {
     above = await prepared.above(boundary, { key, outline, layers });
   } catch (error) {
-    // What is built from source stands on layers that are elsewhere: it is planned when they are fetched.
+    // What is built from source stands on the layers below, wherever they are.
     if (!(error instanceof NoWheelError) || layers) throw error;
-    return prepared;
+    const elsewhere = await cachedLayers(made, session);
+    // It is planned when they are made.
+    if (!elsewhere) return prepared;
+    above = await prepared.above(boundary, { key, outline, layers: elsewhere });
   }
   return withMemory(above, session);
 }
 
-/** The layers of the steps through one of them, if the store has them. */
+/** The layers of some steps, if the store has all of them. */
 async function storedLayers(
-  { plan }: PreparedPlan,
-  last: Step["key"],
-  results: ReadonlyMap<Step["key"], StepResult>,
+  results: readonly StepResult[],
   session: Session,
 ): Promise<FoundLayers | undefined> {
-  const through = plan.steps.slice(0, plan.steps.findIndex(({ key }) => key === last) + 1);
   const outcomes: StepOutcome[] = [];
-  for (const { key } of through) {
-    const { layer } = results.get(key) ?? {};
+  for (const { layer } of results) {
     if (layer && (await session.store.blobs.has(layer.digest)) !== layer.size) return undefined;
     outcomes.push({ ...(layer ? { layer } : {}), source: "cached" });
   }
   return { outcomes, places: { session } };
+}
+
+/** The layers of some steps, if each is in the store or in a cache. Nothing is fetched. */
+async function cachedLayers(
+  results: readonly StepResult[],
+  session: Session,
+): Promise<FoundLayers | undefined> {
+  const outcomes: StepOutcome[] = [];
+  for (const { layer } of results) {
+    const isHere = !layer || (await session.store.blobs.has(layer.digest)) === layer.size;
+    const holder = isHere ? undefined : await holderOf(layer, session);
+    if (!isHere && !holder) return undefined;
+    outcomes.push({ ...(layer && { layer }), source: "cached", ...(holder && { holder }) });
+  }
+  return { outcomes, places: { session } };
+}
+
+async function holderOf(layer: MadeLayer, { caches }: Session): Promise<Repository | undefined> {
+  for await (const { repository } of caches.holders(layer)) return repository;
+  return undefined;
 }

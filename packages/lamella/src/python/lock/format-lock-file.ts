@@ -1,9 +1,10 @@
 import type { Platform } from "../../image/platform.ts";
-import type { LockedPackage, WheelFile } from "../lock.ts";
+import type { LockedPackage, UnbuiltPackage, WheelFile } from "../lock.ts";
 import { formatPylock, type Pylock, type PylockPackage } from "../pylock.ts";
 import type { LockFile } from "./lock-file.ts";
 import { environmentMarker, platformsMarker } from "./marker.ts";
 import { type ResolutionRecord, recordVersion } from "./resolution-record.ts";
+import { sourceToPylock } from "./source-row.ts";
 import { wheelToPylock } from "./wheel-row.ts";
 
 /**
@@ -12,7 +13,8 @@ import { wheelToPylock } from "./wheel-row.ts";
  * installer of the format takes from the one file what its machine needs, and ranking the few wheels of a row again
  * gives the very one that was chosen among all.
  *
- * Wheels of this machine's folders are written relative to `directory`, the folder of the file.
+ * What was built from source is a row of its source: the sdist, the archive, the repository's commit or the folder. Files
+ * and folders of this machine are written relative to `directory`, the folder of the file.
  */
 export function formatLockFile(file: LockFile, options: { readonly directory: string }): string {
   return formatPylock(lockFileToPylock(file, options.directory));
@@ -21,19 +23,26 @@ export function formatLockFile(file: LockFile, options: { readonly directory: st
 function lockFileToPylock(file: LockFile, directory: string): Pylock {
   const rows = new Map<
     string,
-    { entry: LockedPackage; files: WheelFile[]; platforms: Platform[] }
+    {
+      entry: LockedPackage | UnbuiltPackage;
+      directUrl: string | undefined;
+      files: WheelFile[];
+      platforms: Platform[];
+    }
   >();
   const [first] = file.locks;
   if (first === undefined) throw new RangeError("A lock file needs the lock of a platform.");
   for (const lock of file.locks) {
     if (lock.python !== first.python) throw new RangeError("A lock file is of one Python version.");
-    for (const entry of lock.packages) {
-      const key = [entry.name, entry.version, entry.call, entry.directUrl ?? ""].join("\0");
-      const row = rows.get(key) ?? { entry, files: [], platforms: [] };
+    for (const entry of [...lock.packages, ...(lock.unbuilt ?? [])]) {
+      const wheel = "wheel" in entry ? entry.wheel : undefined;
+      const directUrl = "directUrl" in entry ? entry.directUrl : undefined;
+      const from = entry.source ? JSON.stringify(entry.source) : (directUrl ?? "");
+      const key = [entry.name, entry.version, entry.call, from].join("\0");
+      const row = rows.get(key) ?? { entry, directUrl, files: [], platforms: [] };
       rows.set(key, row);
       row.platforms.push(lock.platform);
-      if (!row.files.some((wheel) => wheel.sha256 === entry.wheel.sha256))
-        row.files.push(entry.wheel);
+      if (wheel && !row.files.some(({ sha256 }) => sha256 === wheel.sha256)) row.files.push(wheel);
     }
   }
   // Two direct wheels of one address are one file; of one row they could not be told apart (`archive` is single).
@@ -44,21 +53,29 @@ function lockFileToPylock(file: LockFile, directory: string): Pylock {
   return {
     requiresPython: `==${first.python}.*`,
     environments: file.locks.map(environmentMarker),
-    packages: packages.map(({ entry, files, platforms: on }): PylockPackage => {
+    packages: packages.map(({ entry, directUrl, files, platforms: on }): PylockPackage => {
+      const { name, version, call, source } = entry;
+      const common = {
+        name,
+        version,
+        ...(on.length < file.locks.length && { marker: platformsMarker(on) }),
+      };
+      // The wheel is where it was built, and nowhere else.
+      if (source) {
+        const lamella = { call, ...(source.kind === "folder" && { tree: source.digest }) };
+        return { ...common, wheels: [], ...sourceToPylock(source, directory), lamella };
+      }
       const wheels = files.map((wheel) => ({
         // PEP 751 has a name for wheels, and none for archives.
-        ...(entry.directUrl === undefined && { name: wheel.filename }),
+        ...(directUrl === undefined && { name: wheel.filename }),
         ...wheelToPylock(wheel, directory),
       }));
       return {
-        name: entry.name,
-        version: entry.version,
-        ...(on.length < file.locks.length && { marker: platformsMarker(on) }),
-        ...(entry.directUrl === undefined
+        ...common,
+        ...(directUrl === undefined
           ? { wheels: wheels.sort((a, b) => compare(a.name ?? "", b.name ?? "")) }
           : { wheels: [], archive: wheels[0]! }),
-        hasSource: false,
-        lamella: { call: entry.call },
+        lamella: { call },
       };
     }),
     lamella: {

@@ -1,7 +1,7 @@
 import path from "node:path";
 import * as z from "zod/mini";
 import { platforms } from "../../image/platform.ts";
-import type { Lock, LockedPackage, WheelFile } from "../lock.ts";
+import type { Lock, LockedPackage, UnbuiltPackage, WheelFile } from "../lock.ts";
 import { type PylockPackage, parsePylock } from "../pylock.ts";
 import { chooseWheel } from "../tags.ts";
 import { parseWheelFilename } from "../wheel-filename.ts";
@@ -15,6 +15,7 @@ import {
   resolutionRecordSchema,
 } from "./resolution-record.ts";
 import { callIndexSchema } from "./schema.ts";
+import { exactSource } from "./source-row.ts";
 import type { KeyPath } from "./toml-line.ts";
 import { wheelFromPylock } from "./wheel-row.ts";
 
@@ -39,6 +40,7 @@ export function parseLockFile(source: LockSource): LockFile {
     if (libc === undefined) return [];
     const target = { python: record.python, platform, libc };
     const packages: LockedPackage[] = [];
+    const unbuilt: UnbuiltPackage[] = [];
     for (const [index, row] of pylock.packages.entries()) {
       const at = ["packages", index];
       const on = row.marker === undefined ? platforms : markedPlatforms(row.marker);
@@ -47,7 +49,7 @@ export function parseLockFile(source: LockSource): LockFile {
         throw invalidLock(source, why, { at: [...at, "marker"] });
       }
       if (!on.includes(platform)) continue;
-      if (packages.some((other) => other.name === row.name)) {
+      if ([...packages, ...unbuilt].some((other) => other.name === row.name)) {
         throw invalidLock(source, `it has ${row.name} twice for ${platform}`, { at });
       }
       const entry = lockedPackage(row, target, source, at);
@@ -55,9 +57,11 @@ export function parseLockFile(source: LockSource): LockFile {
         const why = `${row.name} belongs to a call that is not there`;
         throw invalidLock(source, why, { at: [...at, "tool", "lamella", "call"] });
       }
-      packages.push(entry);
+      if ("wheel" in entry) packages.push(entry);
+      else unbuilt.push(entry);
     }
-    return [{ ...target, packages: packages.sort((a, b) => compare(a.name, b.name)) }];
+    packages.sort((a, b) => compare(a.name, b.name));
+    return [{ ...target, packages, ...(unbuilt.length > 0 && { unbuilt }) }];
   });
   return { calls: record.calls, locks, extra };
 }
@@ -83,10 +87,12 @@ function lockedPackage(
   target: Pick<Lock, "python" | "platform" | "libc">,
   source: LockSource,
   at: KeyPath,
-): LockedPackage {
+): LockedPackage | UnbuiltPackage {
   const { call } = parseLockTable(rowTable, row.lamella, source, [...at, "tool", "lamella"]);
   if (row.version === undefined) throw invalidLock(source, `${row.name} has no version`, { at });
   const from = path.dirname(source.path);
+  const unbuilt = rowSource(row, from, source, at);
+  if (unbuilt) return { name: row.name, version: row.version, call, source: unbuilt };
   const wheels = (row.archive ? [row.archive] : row.wheels).map((file, index): WheelFile => {
     const place = row.archive ? [...at, "archive"] : [...at, "wheels", index];
     try {
@@ -110,6 +116,19 @@ function lockedPackage(
     wheel,
     ...(row.archive && { directUrl: wheel.url }),
   };
+}
+
+function rowSource(
+  row: PylockPackage,
+  from: string,
+  source: LockSource,
+  at: KeyPath,
+): UnbuiltPackage["source"] | undefined {
+  try {
+    return exactSource(row, from);
+  } catch (error) {
+    throw invalidLock(source, `${row.name}: ${(error as Error).message}`, { at, cause: error });
+  }
 }
 
 function compare(a: string, b: string): number {

@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { WheelFile } from "../lock.ts";
 import type { PylockFile } from "../pylock.ts";
 import { parseWheelFilename, wheelFilenameOfUrl } from "../wheel-filename.ts";
+import { relativePath } from "./source-row.ts";
 
 /**
  * A row's file as a wheel. Throws an Error that says what is wrong with it; relative paths start at `directory`.
@@ -44,9 +45,4 @@ export function wheelToPylock(wheel: WheelFile, directory: string): PylockFile {
     ...(wheel.size !== undefined && { size: wheel.size }),
     hashes: { sha256: wheel.sha256 },
   };
-}
-
-/** With `/` between segments on every system, so that a lock can be carried from one to another. */
-function relativePath(from: string, to: string): string {
-  return path.relative(from, to).split(path.sep).join("/");
 }
