@@ -94,6 +94,17 @@ test("a lock has the sources, and a build by it their wheels", async () => {
   await rm(path);
 });
 
+test("a package of which no wheel is to be taken", async () => {
+  await project.write("requirements.txt", "--no-binary six\nsix==1.17.0\nidna==3.10\n");
+  await project.write(
+    "image.ts",
+    debianImage(registry.host, "no-binary", 'withRequirements("requirements.txt")'),
+  );
+  const { code, events, stderr } = await tryBuild(project);
+  expect(code, stderr).toBe(0);
+  expect(names(events)).toEqual(["uv, for packages without wheels", "build six 1.17.0"]);
+});
+
 test("a build finds the Debian packages below it", async () => {
   await project.write(
     "image.ts",

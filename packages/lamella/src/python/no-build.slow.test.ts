@@ -143,9 +143,14 @@ describe("settings under which uv builds in spite of --no-build", () => {
   test("an option line in the file that uv reads", async () => {
     const file = path.join(folder, "requirements.txt");
     await writeFile(file, "--no-binary evil\nevil\n");
-    await expect(readRequirementsFile(file)).rejects.toMatchObject({
-      code: "requirement-needs-build",
+    const { requirements, settings } = await readRequirementsFile(file);
+    const target = { python: "3.11", platform: "linux/amd64" } as const;
+    const libc = { kind: "glibc", major: 2, minor: 36 } as const;
+    const calls = [{ requirements, ...settings }];
+    await expect(resolve({ calls, ...target, libc, store, env })).rejects.toMatchObject({
+      code: "package-no-wheel",
     });
+    expect(await ran()).toBe(false);
     await unguarded(["--no-build", "--no-config", file]);
     expect(await ran()).toBe(true);
   });
@@ -175,8 +180,6 @@ describe("lines of a requirements file", () => {
   test.each([
     "-e ./evil-1.0",
     "--editable ./evil-1.0",
-    "evil\n--no-binary evil",
-    "--no-binary=:all:\nevil",
     "evil --config-settings x=y",
     "evil --global-option x",
   ])("%j", async (text) => {

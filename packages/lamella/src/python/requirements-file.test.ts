@@ -69,6 +69,7 @@ pandas ; python_version >= "3.9"#not-a-comment
     pre: true,
     requireHashes: false,
     trustedHosts: ["index.example:8443"],
+    noBinary: [],
   });
   expect(file.files.map((one) => path.relative(root, one))).toEqual([
     "requirements.txt",
@@ -94,13 +95,7 @@ test("hashes over continued lines, as pip-compile writes them", () => {
 });
 
 describe("lines that ask for a build are refused with file and line", () => {
-  test.each([
-    "-e .",
-    "--editable=.",
-    "--no-binary :all:",
-    "--no-binary=six",
-    "https://x.example/six-1.0.tar.gz",
-  ])("%s", (line) => {
+  test.each(["-e .", "--editable=.", "https://x.example/six-1.0.tar.gz"])("%s", (line) => {
     const read = (): unknown =>
       parseRequirementsText(`# one\n\nsix\n${line}\n`, { path: "/p/r.txt" });
     expect(read).toThrow(RequirementNeedsBuildError);
@@ -120,10 +115,23 @@ test("what has to be built, with paths from the file's folder", () => {
   expect(() => parseRequirementsText(text, constraints)).toThrow(RequirementNeedsBuildError);
 });
 
+test("packages of which no wheel is taken", async () => {
+  const root = await write({
+    "r.txt": "--no-binary Six,a.b\n-r more.txt",
+    "more.txt": "--no-binary=c",
+    "none.txt": "--no-binary :all:\n--no-binary :none:\n--no-binary x",
+  });
+  const noBinary = async (name: string): Promise<readonly string[]> =>
+    (await readRequirementsFile(path.join(root, name))).settings.noBinary;
+  expect(await noBinary("r.txt")).toEqual(["a-b", "c", "six"]);
+  expect(await noBinary("none.txt")).toEqual(["x"]);
+});
+
 describe("lines that say nothing we understand are refused with file and line", () => {
   test.each([
     "--index-url",
     "--index-url nonsense",
+    "--no-binary six,-e .",
     "--index-url https://${USER}:${PASS}@x.example/simple",
     "--config-settings x",
     "--use-feature x",

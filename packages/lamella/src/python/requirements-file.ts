@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { logicalLines, splitOption } from "../image/requirements-lines.ts";
+import { isDistributionName, normalizeName } from "./distribution-name.ts";
 import {
   parseAnyRequirement,
   parseRequirement,
@@ -39,6 +40,8 @@ export interface RequirementsSettings {
   readonly pre: boolean;
   readonly requireHashes: boolean;
   readonly trustedHosts: readonly string[];
+  /** Normalized names of packages that are built from source though they have wheels; `:all:` for all packages. */
+  readonly noBinary: readonly string[];
 }
 
 /** One logical line: a requirement, or an option with its value. */
@@ -51,6 +54,9 @@ export type RequirementsLine =
 /** Requirements files above this size are no requirements files; in bytes. */
 const maximumFileSize = 4 * 1024 * 1024;
 
+/** What `--no-binary` takes in the place of a name. */
+const allOrNone: ReadonlySet<string> = new Set([":all:", ":none:"]);
+
 /** Includes deeper than this are a mistake even without a cycle. */
 const maximumDepth = 32;
 
@@ -61,8 +67,8 @@ const maximumDepth = 32;
  *   `--find-links` folders, so that it does not matter from where a build is started (pip takes the former from the
  *   working directory).
  * - `${VARIABLE}` is not expanded: a lock must not depend on the environment, nor hold what is secret in it.
- * - `-e` of a repository is the repository: what is in an image is edited by nobody. `-e` of a folder and `--no-binary`
- *   raise {@link RequirementNeedsBuildError}; anything else that cannot be read, {@link InvalidRequirementError}; a file
+ * - `-e` of a repository is the repository: what is in an image is edited by nobody. `-e` of a folder raises
+ *   {@link RequirementNeedsBuildError}; anything else that cannot be read, {@link InvalidRequirementError}; a file
  *   that is not there, {@link RequirementsFileError}. Each names file and line.
  */
 export async function readRequirementsFile(
@@ -192,7 +198,14 @@ export function mergeSettings(
     pre: settings.some((one) => one.pre === true),
     requireHashes: settings.some((one) => one.requireHashes === true),
     trustedHosts: [...new Set(settings.flatMap((one) => one.trustedHosts ?? []))],
+    noBinary: noBinaryOf(settings),
   };
+}
+
+/** `:none:` takes back what was said before (pip, "--no-binary"). */
+function noBinaryOf(settings: readonly Partial<RequirementsSettings>[]): readonly string[] {
+  const named = settings.flatMap((one) => one.noBinary ?? []);
+  return [...new Set(named.slice(named.lastIndexOf(":none:") + 1))].sort();
 }
 
 /**
@@ -291,15 +304,24 @@ function parseOption(line: string, origin: RequirementOrigin): RequirementsLine 
         "Leave -e away, and a wheel is built of the folder; or copy it with withSourceFolder, and put it on PYTHONPATH.",
       );
     }
-    case "--no-binary":
-      throw new RequirementNeedsBuildError(
-        `${where}: ${shown} asks for builds of what has wheels.`,
-        "Take the line out: what has no wheel is built, in a sandbox.",
-      );
+    case "--no-binary": {
+      const names = argument()
+        .split(",")
+        .map((name) => name.trim());
+      const wrong = names.find((name) => !allOrNone.has(name) && !isDistributionName(name));
+      if (wrong !== undefined) {
+        throw invalid(
+          `${JSON.stringify(wrong)} is no name of a package`,
+          "Name packages, or :all:.",
+        );
+      }
+      const noBinary = names.map((name) => (allOrNone.has(name) ? name : normalizeName(name)));
+      return { kind: "setting", setting: { noBinary } };
+    }
     default:
       throw invalid(
         "the option is not taken",
-        "Taken are -r, -c, --index-url, --extra-index-url, --find-links, --no-index, --pre, --require-hashes, --trusted-host, --only-binary and --prefer-binary.",
+        "Taken are -r, -c, --index-url, --extra-index-url, --find-links, --no-index, --pre, --require-hashes, --trusted-host, --no-binary, --only-binary and --prefer-binary.",
       );
   }
 }

@@ -61,7 +61,7 @@ export async function resolve(options: ResolveOptions): Promise<Lock> {
 
   const uv = once(() => findUv({ store, env, signal, onInstall: options.onInstallUv }));
   const builder = once(async () => await options.sources?.({ settings, uv }));
-  if (calls.some((call) => (call.sources ?? []).length > 0)) {
+  if (calls.some(({ sources = [], noBinary = [] }) => sources.length + noBinary.length > 0)) {
     return await resolveWithSources(uv, options, settings, await builder(), key);
   }
   try {
@@ -94,13 +94,16 @@ async function resolveWithSources(
   if (remembered && (await hasBuiltWheels(remembered, options))) return remembered;
   const { calls, built } = await buildRequirements(options, builder);
   const named = { ...options, calls };
-  const again = async (): Promise<Lock> => await resolveAnew(await uv(), named, settings, builder);
+  const inSandbox = async (): Promise<Lock> =>
+    await resolveAnew(await uv(), named, settings, builder);
+  // uv names no sources where it may not build.
+  const wantsSources = calls.some(({ noBinary = [] }) => noBinary.length > 0);
   const resolved =
-    built.size === 0
-      ? await again()
+    built.size === 0 || wantsSources
+      ? await inSandbox()
       : await resolveAnew(await uv(), named, settings).catch((error: unknown) => {
           if (!(error instanceof NoWheelError) || !builder) throw error;
-          return again();
+          return inSandbox();
         });
   const lock = {
     ...resolved,
@@ -215,6 +218,7 @@ async function lockedFile(
   builder: SourceBuilder | undefined,
 ): Promise<LockedFile> {
   try {
+    if (isNotBinary(row, options)) throw noWheelTaken(row);
     return lockedWheel(row, options);
   } catch (error) {
     const { name, version, sdist } = row;
@@ -232,6 +236,20 @@ async function lockedFile(
     const wheel = await builder.build({ name, version, file });
     return { wheel, version, direct: false, source: { kind: "sdist", file } };
   }
+}
+
+/** Whether `--no-binary` says that a package's wheels are not to be taken; one that is named by its address is. */
+function isNotBinary({ name, archive }: PylockPackage, { calls }: ResolveOptions): boolean {
+  if (archive) return false;
+  return calls.some(({ noBinary = [] }) => noBinary.includes(name) || noBinary.includes(":all:"));
+}
+
+function noWheelTaken({ name, version = "" }: PylockPackage): NoWheelError {
+  return new NoWheelError(
+    name,
+    `${name} ${version} is to be built from source (--no-binary), and no source of it is published, or none can be built here.`,
+    "Take it out of --no-binary, or ask for a version that is published as source.",
+  );
 }
 
 /** What packages brought has run where parts of this answer come from: it may not lead to files of this machine. */

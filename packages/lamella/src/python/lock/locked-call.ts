@@ -58,6 +58,7 @@ export function lockedCall(call: ResolveCall, options: { readonly directory: str
       ...(call.findLinks ?? []).map((url) => `--find-links ${relative(url)}`),
       ...(call.project === undefined ? [] : [`--project ${call.project.digest}`]),
       ...(call.noIndex ? ["--no-index"] : []),
+      ...(call.noBinary ?? []).map((name) => `--no-binary ${name}`),
       ...(call.pre ? ["--pre"] : []),
       ...(call.requireHashes ? ["--require-hashes"] : []),
     ],
