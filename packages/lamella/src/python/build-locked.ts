@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import { buildsAtOnce, names, notBuildable } from "./build-requirements.ts";
 import type { Lock, LockedPackage, UnbuiltPackage } from "./lock.ts";
+import { projectPackages } from "./project-packages.ts";
 import { PackageBuildError } from "./resolution-error.ts";
 import type { ResolveCall } from "./resolve-options.ts";
 import type { BuiltSource, SourceBuilder } from "./source-builder.ts";
@@ -42,7 +43,7 @@ export async function buildLocked(lock: Lock, options: BuildLockedOptions): Prom
 
 async function buildOne(
   { name, version, source }: UnbuiltPackage,
-  { platform }: Lock,
+  target: Lock,
   { calls, builder, first }: BuildLockedOptions,
 ): Promise<BuiltSource> {
   if (!builder) {
@@ -50,14 +51,17 @@ async function buildOne(
     if (known?.source && isForAnyPlatform(known.wheel.filename)) {
       return { wheel: known.wheel, source: known.source };
     }
-    throw notBuildable(`${name} ${version}`, platform);
+    throw notBuildable(`${name} ${version}`, target.platform);
   }
   if (source.kind === "sdist") {
     return { wheel: await builder.build({ name, version, file: source.file }), source };
   }
   const commit = source.kind === "repository" ? source.commit : undefined;
-  for (const { sources = [], secrets } of calls) {
-    const requirement = sources.find((one) => names(one.source, source));
+  for (const { sources = [], project, secrets } of calls) {
+    const locked = project === undefined ? [] : projectPackages(project, target);
+    const requirement = [...sources, ...locked.flatMap((one) => one.source ?? [])].find((one) =>
+      names(one.source, source),
+    );
     if (requirement) return await builder.buildRequirement(requirement, { commit, secrets });
   }
   throw new PackageBuildError(

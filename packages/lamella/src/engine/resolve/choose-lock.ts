@@ -104,7 +104,7 @@ async function usableLock(
   const lock = document.file.locks.find((one) => one.platform === target.platform);
   const reasons = [
     ...reasonsAgainst(document, request, target, calls),
-    ...(lock ? await changedSources(lock, session) : []),
+    ...(lock ? await changedSources(lock, calls, session) : []),
   ];
   if (reasons.length === 0) return lock;
   const update = "Write it anew: lamella lock FILE.";
