@@ -102,7 +102,7 @@ test("a package of which no wheel is to be taken", async () => {
   );
   const { code, events, stderr } = await tryBuild(project);
   expect(code, stderr).toBe(0);
-  expect(names(events)).toEqual(["uv, for packages without wheels", "build six 1.17.0"]);
+  expect(names(events).slice(-2)).toEqual(["uv, for packages without wheels", "build six 1.17.0"]);
 });
 
 test("a build finds the Debian packages below it", async () => {
