@@ -1,5 +1,12 @@
-export type { Builder, BuildOptions, LockOptions, PlanOptions } from "./builders/builder.ts";
+export type {
+  Builder,
+  BuildOptions,
+  LockOptions,
+  PlanOptions,
+  WithConfig,
+} from "./builders/builder.ts";
 export { build, check, lock, plan } from "./builders/index.ts";
+export { type Plugin, registerPlugin } from "./builders/plugin.ts";
 export { type Config, loadConfig, type StepLimits } from "./config/config.ts";
 export { ConfigFile, type FindConfigFileOptions } from "./config/config-file.ts";
 export {
@@ -20,7 +27,6 @@ export {
 export type { ImageConfigData, NamedImageData } from "./config/image-config-data.ts";
 export { Images } from "./config/images.ts";
 export { NamedImage, type ParseNamedImageOptions } from "./config/named-image.ts";
-export { type Plugin, registerPlugin } from "./config/plugin.ts";
 export { Build } from "./engine/build.ts";
 export type { BuildEvent, Task, TaskKind, TaskOutcome } from "./engine/event.ts";
 export type { WrittenLock } from "./engine/lock-image.ts";

@@ -37,6 +37,8 @@ export interface BuildOptions {
   readonly stepLimits?: StepLimits;
   /** The image's definition: file (absolute) and export. A lock belongs to one, and that of another is left alone. */
   readonly definition?: DefinitionSource;
+  /** Who builds, instead of whom the configuration names: `local`, or the name of a plugin. */
+  readonly builder?: string;
   /** Settings; read from the configuration files and the environment if absent. */
   readonly config?: Config;
   readonly signal?: AbortSignal;
@@ -54,15 +56,18 @@ export interface LockOptions extends PlanOptions {
   readonly force?: boolean;
 }
 
-/** Turns definitions into images. The native builder is one; a remote service or an engine may be another. */
+/** Options with the settings that hold. */
+export type WithConfig<Options> = Options & { readonly config: Config };
+
+/** Turns definitions into images. The native builder is one; a plugin may bring another. */
 export interface Builder {
   readonly name: string;
   /** Starts at once. Await it for the result, or iterate over it for the events. */
-  build(image: Image, options: BuildOptions): Build;
+  build(image: Image, options: WithConfig<BuildOptions>): Build;
   /** What {@link build} would do, one plan a platform. */
-  plan(image: Image, options: PlanOptions): Promise<readonly BuildPlan[]>;
+  plan(image: Image, options: WithConfig<PlanOptions>): Promise<readonly BuildPlan[]>;
   /** Raises what {@link build} would because of the definition, its base and secrets. Nothing is resolved or built. */
-  check(image: Image, options: PlanOptions): Promise<void>;
+  check(image: Image, options: WithConfig<PlanOptions>): Promise<void>;
   /** Writes the lock of an image beside its definition. */
-  lock(image: Image, options: LockOptions): Promise<WrittenLock>;
+  lock(image: Image, options: WithConfig<LockOptions>): Promise<WrittenLock>;
 }

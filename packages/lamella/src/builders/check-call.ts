@@ -16,6 +16,7 @@ const build: Readonly<Record<keyof BuildOptions, true>> = {
   cacheFrom: true,
   secrets: true,
   stepLimits: true,
+  builder: true,
   config: true,
   signal: true,
   definition: true,

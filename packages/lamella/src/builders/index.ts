@@ -1,15 +1,11 @@
-import type { Build } from "../engine/build.ts";
+import { Build } from "../engine/build.ts";
+import type { BuildEvent } from "../engine/event.ts";
 import type { WrittenLock } from "../engine/lock-image.ts";
 import type { BuildPlan } from "../engine/plan.ts";
 import type { Image } from "../image/image.ts";
 import type { BuildOptions, LockOptions, PlanOptions } from "./builder.ts";
 import { checkCall } from "./check-call.ts";
-import { deferredBuilder } from "./deferred.ts";
-
-const nativeBuilder = deferredBuilder(
-  "native",
-  async () => (await import("./native.ts")).nativeBuilder,
-);
+import { chooseBuilder } from "./choose-builder.ts";
 
 /**
  * Builds an image and puts it into its registry, or where `output` says. Begins at once; await it for the result, or
@@ -23,7 +19,25 @@ const nativeBuilder = deferredBuilder(
  */
 export function build(image: Image, options: BuildOptions = {}): Build {
   checkCall("build", image, options);
-  return nativeBuilder.build(image, options);
+  return new Build(async (emit) => {
+    let last: BuildEvent["kind"] | undefined;
+    try {
+      const chosen = await chooseBuilder(options);
+      const building = chosen.builder.build(image, chosen.options);
+      for await (const event of building) {
+        last = event.kind;
+        emit(event);
+      }
+      return await building;
+    } catch (error) {
+      // That there is no such builder, or that a plugin's fails, may not have been said.
+      if (last !== "failed") {
+        const { Journal } = await import("../engine/journal.ts");
+        new Journal(emit).failed(error instanceof Error ? error : new Error(String(error)));
+      }
+      throw error;
+    }
+  });
 }
 
 /**
@@ -37,7 +51,8 @@ export function build(image: Image, options: BuildOptions = {}): Build {
  */
 export async function plan(image: Image, options: PlanOptions = {}): Promise<readonly BuildPlan[]> {
   checkCall("plan", image, options);
-  return nativeBuilder.plan(image, options);
+  const chosen = await chooseBuilder(options);
+  return chosen.builder.plan(image, chosen.options);
 }
 
 /**
@@ -51,7 +66,8 @@ export async function plan(image: Image, options: PlanOptions = {}): Promise<rea
  */
 export async function check(image: Image, options: PlanOptions = {}): Promise<void> {
   checkCall("check", image, options);
-  return nativeBuilder.check(image, options);
+  const chosen = await chooseBuilder(options);
+  return chosen.builder.check(image, chosen.options);
 }
 
 /**
@@ -64,5 +80,6 @@ export async function check(image: Image, options: PlanOptions = {}): Promise<vo
  */
 export async function lock(image: Image, options: LockOptions = {}): Promise<WrittenLock> {
   checkCall("lock", image, options);
-  return nativeBuilder.lock(image, options);
+  const chosen = await chooseBuilder(options);
+  return chosen.builder.lock(image, chosen.options);
 }

@@ -1,4 +1,3 @@
-import { loadConfig } from "../config/config.ts";
 import { Build } from "../engine/build.ts";
 import { buildImage } from "../engine/build-image.ts";
 import { checkImage } from "../engine/check-image.ts";
@@ -9,7 +8,7 @@ import { Journal } from "../engine/journal.ts";
 import { lockImage } from "../engine/lock-image.ts";
 import { resolveImage } from "../engine/resolve/resolve-image.ts";
 import { openSession, type Session } from "../engine/session.ts";
-import type { Builder, BuildOptions } from "./builder.ts";
+import type { Builder, BuildOptions, WithConfig } from "./builder.ts";
 import { withOptions } from "./with-options.ts";
 
 /** Builds on this machine and with no daemon: wheels, files and settings become layers by themselves. */
@@ -59,15 +58,14 @@ function ignore(): void {}
 
 /** Opens what a build needs, and closes it whatever happens. A failure is the last event. */
 async function withSession<T>(
-  options: BuildOptions,
+  options: WithConfig<BuildOptions>,
   emit: (event: BuildEvent) => void,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const journal = new Journal(emit);
   const { env } = process;
   try {
-    const loaded = options.config ?? (await loadConfig({ cwd: process.cwd(), env }));
-    const config = withOptions(loaded, options);
+    const config = withOptions(options.config, options);
     await using session = await openSession(config, env, journal, options.signal);
     return await work(session);
   } catch (error) {

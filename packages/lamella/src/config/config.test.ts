@@ -83,6 +83,18 @@ describe("loadConfig", () => {
     expect(unset.defaultRegistry).toBe("ghcr.io/acme");
   });
 
+  test("the builder is the variable's, else ours, else Flyte's; plugins keep their order", async () => {
+    const yaml = "image: { builder: remote }\nlamella: { builder: acme, plugins: [b, ./a.js] }";
+    const config = await load(yaml);
+    expect(config).toMatchObject({ builder: "acme", plugins: ["b", "./a.js"] });
+    expect(config.sources.get("builder")).toMatchObject({ line: 2, column: 21 });
+    expect(config.sources.get("plugins")).toMatchObject({ line: 2 });
+    expect((await load("image: { builder: remote }")).builder).toBe("remote");
+    const given = await load(yaml, { FLYTE_IMAGE_BUILDER: "local" });
+    expect(given.builder).toBe("local");
+    expect(given.sources.get("builder")).toMatchObject({ variable: "FLYTE_IMAGE_BUILDER" });
+  });
+
   test("images have names, in INI files too; an option goes before the file", async () => {
     await writeFile(
       join(cwd, "ours.ini"),

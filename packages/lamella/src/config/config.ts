@@ -62,6 +62,10 @@ export interface Config {
   readonly python: PythonIndexConfig;
   readonly cache: CacheConfig;
   readonly steps: StepLimits;
+  /** Who builds: `local`, `remote`, or the name of a plugin. */
+  readonly builder?: string;
+  /** Packages, or paths of modules, that add default images and builders. */
+  readonly plugins: readonly string[];
   /** Images by the friendly names that definitions call them by, as they are written: a tag may be absent. */
   readonly images: Readonly<Record<string, string>>;
   /** Who set each value, by the path of its names, for example `registries/docker.io/mirror` or `storeRoot`. */
@@ -95,6 +99,7 @@ export const emptyConfig: Config = {
   python: {},
   cache: {},
   steps: {},
+  plugins: [],
   images: {},
   sources: new Map(),
   warnings: [],
@@ -112,8 +117,10 @@ export const emptyConfig: Config = {
  *   python: { indexUrl: "https://packages.example/simple" }
  *   cache: { to: "ghcr.io/acme/trainer:cache", from: ["ghcr.io/acme/trainer:cache"] }
  *   steps: { timeout: 30m, memory: 4GB }
+ *   plugins: ["@acme/lamella-plugin"]
  * image:
  *   registry: ghcr.io/acme
+ *   builder: local
  * images:
  *   spark: ghcr.io/acme/spark:v2
  * ```
@@ -147,7 +154,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const storeRoot = lamellaHome === undefined ? fromFile?.store : resolve(cwd, lamellaHome);
   const defaultRegistry =
     override("defaultRegistry", "FLYTE_IMAGE_REGISTRY") ?? fromFile?.defaultRegistry;
-  const { registries, python, cache, steps, images, warnings } = fromFile ?? emptyConfig;
+  const builder = override("builder", "FLYTE_IMAGE_BUILDER") ?? fromFile?.builder;
+  const { registries, python, cache, steps, plugins, images, warnings } = fromFile ?? emptyConfig;
   return {
     ...(file && { file: file.path }),
     registries,
@@ -156,6 +164,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     python,
     cache,
     steps,
+    ...(builder !== undefined && { builder }),
+    plugins,
     images,
     sources,
     warnings,

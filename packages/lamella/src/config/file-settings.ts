@@ -23,6 +23,8 @@ interface FileSettings {
   readonly python: PythonIndexConfig;
   readonly cache: CacheConfig;
   readonly steps: StepLimits;
+  readonly builder?: string;
+  readonly plugins: readonly string[];
   readonly images: Readonly<Record<string, string>>;
   readonly sources: ReadonlyMap<string, SettingSource>;
   readonly warnings: readonly ConfigWarning[];
@@ -90,13 +92,20 @@ const lamellaShape = {
   python: z.optional(z.nullable(z.strictObject(pythonShape))),
   cache: z.optional(z.nullable(z.strictObject(cacheShape))),
   steps: z.optional(z.nullable(z.strictObject(stepsShape))),
+  builder: z.optional(text),
+  plugins: z.optional(z.nullable(z.array(text))),
 };
 
-/** Ours whole, and the key of Flyte's that is ours too; {@link specifiedImages} reads the images. */
+const imageShape = {
+  registry: z.optional(z.nullable(text)),
+  builder: z.optional(z.nullable(text)),
+};
+
+/** Ours whole, and the keys of Flyte's that are ours too; {@link specifiedImages} reads the images. */
 const fileSchema = z.nullable(
   z.object({
     lamella: z.optional(z.nullable(z.strictObject(lamellaShape))),
-    image: z.optional(z.nullable(z.object({ registry: z.optional(z.nullable(text)) }))),
+    image: z.optional(z.nullable(z.object(imageShape))),
   }),
 );
 
@@ -142,6 +151,12 @@ export function readFileSettings(file: ConfigFile, home: string | undefined): Fi
   const defaultRegistry = parsed.data?.image?.registry ?? undefined;
   if (defaultRegistry !== undefined) note("defaultRegistry", ["image", "registry"]);
   if (section.store !== undefined) note("storeRoot", ["lamella", "store"]);
+  // Flyte's own may be for its SDK alone: ours goes before it.
+  const builder = section.builder ?? parsed.data?.image?.builder ?? undefined;
+  if (builder !== undefined)
+    note("builder", [section.builder === undefined ? "image" : "lamella", "builder"]);
+  const plugins = section.plugins ?? [];
+  if (plugins.length > 0) note("plugins", ["lamella", "plugins"]);
   const images = specifiedImages(file);
   for (const { name, path } of images) note(`images/${name}`, path);
   return {
@@ -156,6 +171,8 @@ export function readFileSettings(file: ConfigFile, home: string | undefined): Fi
     }) as PythonIndexConfig,
     cache: defined(section.cache ?? {}) as CacheConfig,
     steps: defined(section.steps ?? {}) as StepLimits,
+    ...(builder !== undefined && { builder }),
+    plugins,
     images: Object.fromEntries(images.map(({ name, uri }) => [name, uri])),
     sources,
     warnings,
@@ -181,7 +198,7 @@ function removeUnknownKeys(data: unknown, file: ConfigFile): ConfigWarning[] {
 /** Where Flyte's own settings are too: what has a name near to one that is read was most likely meant to be that. */
 const sharedKeys: readonly (readonly [path: readonly string[], known: readonly string[]])[] = [
   [[], ["lamella", "image", "images"]],
-  [["image"], ["registry", "image_refs"]],
+  [["image"], ["registry", "builder", "image_refs"]],
 ];
 
 /** A warning for each key that nobody reads and that is a slip from one that is read. */

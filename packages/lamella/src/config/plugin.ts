@@ -1,25 +1,21 @@
 import { requireText, show } from "../image/argument.ts";
 import { DefinitionError } from "../image/error.ts";
 
-/** What an organization adds: a default image of its own. */
-export interface Plugin {
-  /** What errors call it. */
+/** What an organization adds: a default image of its own, a builder, or both. */
+export interface Plugin<Builder = unknown> {
+  /** What `image.builder` and errors call it. */
   readonly name: string;
   /** The image for tasks that name none; undefined to leave it to others. */
   readonly defaultImage?: () => string | undefined | Promise<string | undefined>;
+  readonly builder?: Builder;
 }
+
+/** What a builder can do, by the names of its methods. */
+const builderMethods = ["build", "plan", "check", "lock"];
 
 const registered: Plugin[] = [];
 
-/**
- * Adds a plugin to this process, until what it gives is disposed of. Of several, the one that was added first is asked
- * first. Raises {@link DefinitionError} for what is no plugin, and for a second one of the same name.
- *
- * @example
- * ```ts
- * registerPlugin({ name: "acme", defaultImage: () => "ghcr.io/acme/python:3.12-v4" });
- * ```
- */
+/** Adds a plugin to this process: see `builders/plugin.ts`, which gives a builder its type. */
 export function registerPlugin(plugin: Plugin): Disposable {
   const checked = requirePlugin(plugin, "registerPlugin: the plugin");
   if (registered.some(({ name }) => name === checked.name)) {
@@ -43,11 +39,11 @@ export function registeredPlugins(): readonly Plugin[] {
 }
 
 /** Checks what a program without types, or a package, gives. `what` names it. Raises {@link DefinitionError}. */
-function requirePlugin(value: unknown, what: string): Plugin {
+export function requirePlugin(value: unknown, what: string): Plugin {
   if (typeof value !== "object" || value === null) {
     throw new DefinitionError(`${what} is ${show(value)}.`, "Give an object with a name.");
   }
-  const { name, defaultImage } = value as { readonly [key in keyof Plugin]?: unknown };
+  const { name, defaultImage, builder } = value as { readonly [key in keyof Plugin]?: unknown };
   requireText(name, `${what}'s name`);
   if (defaultImage !== undefined && typeof defaultImage !== "function") {
     throw new DefinitionError(
@@ -55,5 +51,17 @@ function requirePlugin(value: unknown, what: string): Plugin {
       "Give a function that returns the image, or leave it out.",
     );
   }
+  if (builder !== undefined && !isBuilder(builder)) {
+    throw new DefinitionError(
+      `${what}'s builder is ${show(builder)}.`,
+      `Give an object with the functions ${builderMethods.join(", ")}, or leave it out.`,
+    );
+  }
   return value as Plugin;
+}
+
+function isBuilder(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const methods = value as Readonly<Record<string, unknown>>;
+  return builderMethods.every((name) => typeof methods[name] === "function");
 }

@@ -24,6 +24,7 @@ export interface BuildFlags extends CommonFlags, PlanningFlags, ExecutionFlags {
   readonly output?: NonNullable<BuildOptions["output"]>;
   readonly tag?: readonly string[];
   readonly force?: boolean;
+  readonly builder?: string;
   readonly locked?: boolean;
   readonly push?: boolean;
   readonly metadataFile?: string;
@@ -97,12 +98,13 @@ function checkTogether({ output, push, locked, upgrade }: BuildFlags, file: stri
 }
 
 function buildOptions(flags: BuildFlags, cwd: string): BuildOptions {
-  const { output, tag, force, locked, push } = flags;
+  const { output, tag, force, builder, locked, push } = flags;
   return {
     ...planningOptions(flags),
     ...(output && { output: { ...output, path: resolve(cwd, output.path) } }),
     ...(tag && { tags: tag }),
     ...(force && { force }),
+    ...(builder !== undefined && { builder }),
     ...(locked && { locked }),
     ...(push && { push }),
     ...executionOptions(flags, cwd),

@@ -21,12 +21,12 @@ export async function defaultImageAction(
   this: CliContext,
   { python, version, explain, config }: DefaultImageFlags,
 ): Promise<void> {
-  await loadSettings(this, config);
+  const settings = await loadSettings(this, config);
   const { cwd, env, process } = this;
   const asked = python !== undefined || version !== undefined;
   const lines = asked
     ? await publishedLines({ cwd, env, pythonVersion: python, ...sdkVersion(version) })
-    : decisionLines(await explainDefaultImage({ cwd, env }));
+    : decisionLines(await explainDefaultImage({ cwd, env, config: settings }));
   const shown = explain ? lines : lines.slice(0, 1);
   for (const line of shown) process.stdout.write(`${printable(line)}\n`);
 }

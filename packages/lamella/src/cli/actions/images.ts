@@ -1,5 +1,8 @@
 import type { Config } from "../../config/config.ts";
-import { explainDefaultImage } from "../../config/default-image/default-images.ts";
+import {
+  type DefaultImageOptions,
+  explainDefaultImage,
+} from "../../config/default-image/default-images.ts";
 import { ImageConfig } from "../../config/image-config.ts";
 import { defaultImageName, NamedImage } from "../../config/named-image.ts";
 import type { CommonFlags, ImageFlags } from "../commands/parameters.ts";
@@ -43,19 +46,23 @@ export async function imagesAction(
 }
 
 async function explainedImages(
-  { images, sources }: Config,
+  config: Config,
   { cwd, env }: CliContext,
 ): Promise<readonly ExplainedImage[]> {
+  const { images, sources } = config;
   const named = Object.entries(images).map(([name, uri]): ExplainedImage => {
     const source = shownSource(sources.get(`images/${name}`), cwd);
     return { image: parse(name, uri), source };
   });
   const isDefault = ({ image }: ExplainedImage): boolean => image.name === defaultImageName;
   const configured = named.find(isDefault);
-  return [configured ?? (await fallback({ cwd, env })), ...named.filter((one) => !isDefault(one))];
+  return [
+    configured ?? (await fallback({ cwd, env, config })),
+    ...named.filter((one) => !isDefault(one)),
+  ];
 }
 
-async function fallback(options: Pick<CliContext, "cwd" | "env">): Promise<ExplainedImage> {
+async function fallback(options: DefaultImageOptions): Promise<ExplainedImage> {
   const { image, decidedBy, answers } = await explainDefaultImage(options);
   const source = answers.find(({ step }) => step === decidedBy)?.reason ?? decidedBy;
   return { image: parse(defaultImageName, image), source };

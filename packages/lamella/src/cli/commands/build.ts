@@ -31,6 +31,13 @@ export const build: Command<CliContext> = buildCommand({
         brief: "Build anew, and overwrite a tag of your own",
       },
       ...planningFlags,
+      builder: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "NAME",
+        brief: "NAME of the plugin that builds, or local; not the configured one",
+      },
       locked: {
         kind: "boolean",
         optional: true,

@@ -5,6 +5,7 @@ import { commonFlags, imageFlags, teach } from "./parameters.ts";
 const example = `  # config.yaml
   image:
     registry: ghcr.io/acme              # of images that name none
+    builder: local                      # or the name of a plugin
     image_refs:
       spark: ghcr.io/acme/spark:v2      # images by a friendly name
   lamella:
@@ -18,7 +19,8 @@ const example = `  # config.yaml
       noIndex: false
     store: ~/lamella
     cache: { to: ghcr.io/acme/app:cache, from: [ghcr.io/acme/app:cache] }
-    steps: { timeout: 30m, memory: 4GB }`;
+    steps: { timeout: 30m, memory: 4GB }
+    plugins: ["@acme/lamella-plugin"]   # packages, or paths of modules`;
 
 export const config: Command<CliContext> = buildCommand({
   loader: async () => (await import("../actions/config.ts")).configAction,

@@ -46,10 +46,9 @@ export function effectiveSettings({
   const clients: EffectiveSource = { kind: "package-clients" };
   const python = (key: string, value: EffectiveSetting["value"]): EffectiveSetting =>
     setting(`lamella.python.${key}`, `python/${key}`, value, clients);
-  const urls = (list: readonly { readonly url: string }[]): readonly string[] | undefined =>
-    list.length === 0 ? undefined : list.map(({ url }) => url);
   return [
     setting("image.registry", "defaultRegistry", config.defaultRegistry),
+    setting("image.builder", "builder", config.builder ?? "local"),
     ...Object.entries(config.images).map(([name, uri]) =>
       setting(`images.${name}`, `images/${name}`, uri),
     ),
@@ -67,5 +66,10 @@ export function effectiveSettings({
     setting("lamella.cache.from", "cache/from", config.cache.from),
     setting("lamella.steps.timeout", "steps/timeout", config.steps.timeout),
     setting("lamella.steps.memory", "steps/memory", config.steps.memory),
+    setting("lamella.plugins", "plugins", config.plugins.length > 0 ? config.plugins : undefined),
   ];
+}
+
+function urls(list: readonly { readonly url: string }[]): readonly string[] | undefined {
+  return list.length === 0 ? undefined : list.map(({ url }) => url);
 }

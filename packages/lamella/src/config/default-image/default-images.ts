@@ -1,8 +1,10 @@
 import { LamellaError } from "../../error.ts";
 import { show } from "../../image/argument.ts";
 import { parseReference } from "../../image/reference.ts";
+import { type Config, loadConfig } from "../config.ts";
 import { DefaultImageError, PluginError } from "../error.ts";
-import { type Plugin, registeredPlugins } from "../plugin.ts";
+import { loadPlugins } from "../load-plugins.ts";
+import type { Plugin } from "../plugin.ts";
 import {
   type FindImageOptions,
   type FoundImage,
@@ -31,7 +33,10 @@ export interface DefaultImageExplanation {
 }
 
 /** Options of {@link DefaultImages.defaultImage}. */
-export type DefaultImageOptions = Pick<FindImageOptions, "cwd" | "env">;
+export interface DefaultImageOptions extends Pick<FindImageOptions, "cwd" | "env"> {
+  /** Names the plugins; the settings that {@link loadConfig} finds if absent. */
+  readonly config?: Config | undefined;
+}
 
 /** Variables that say the default image: the name that the Python SDK documents, and the one that it reads. */
 const variables = ["FLYTE_INTERNAL_IMAGE_ENV_VAR", "FLYTE_INTERNAL_IMAGE"];
@@ -49,7 +54,8 @@ export const DefaultImages = {
    * ```
    */
   async defaultImage(options: DefaultImageOptions = {}): Promise<string> {
-    const { image } = (await askPlugins()) ?? askEnvironment(options) ?? (await detect(options));
+    const { image } =
+      (await askPlugins(options)) ?? askEnvironment(options) ?? (await detect(options));
     return image;
   },
 
@@ -97,7 +103,7 @@ export const DefaultImages = {
 export async function explainDefaultImage(
   options: DefaultImageOptions = {},
 ): Promise<DefaultImageExplanation> {
-  const plugin = await askPlugins();
+  const plugin = await askPlugins(options);
   const environment = askEnvironment(options);
   const earlier = plugin ?? environment;
   const detection = await detect(options).catch((error: unknown) => {
@@ -119,8 +125,12 @@ export async function explainDefaultImage(
 /** An answer that says an image. */
 type SaidImage = DefaultImageAnswer & { readonly image: string };
 
-async function askPlugins(): Promise<SaidImage | undefined> {
-  for (const plugin of registeredPlugins()) {
+async function askPlugins({
+  cwd = process.cwd(),
+  env = process.env,
+  config,
+}: DefaultImageOptions): Promise<SaidImage | undefined> {
+  for (const plugin of await loadPlugins(config ?? (await loadConfig({ cwd, env })), cwd)) {
     const image = await askPlugin(plugin);
     if (image !== undefined) return { step: "plugin", image, reason: `the plugin ${plugin.name}` };
   }
