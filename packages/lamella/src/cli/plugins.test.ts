@@ -36,7 +36,7 @@ test("the example package gives the default image and the builder, from where th
   );
   await write(
     "work/image.ts",
-    'import { Image } from "lamella";\nexport default Image.fromBase("debian:12", { name: "a" }).withWorkdir("/a");',
+    'import { Image } from "lamella";\nexport default Image.fromBase("127.0.0.1:1/base:1", { name: "a" }).withWorkdir("/a");',
   );
   const explained = await run(["default-image", "--explain"], {
     ACME_DEFAULT_IMAGE: "acme/task:v4",
@@ -48,6 +48,8 @@ test("the example package gives the default image and the builder, from where th
   const built = await run(["build", "image.ts"]);
   expect(built.code).toBe(1);
   expect(built.stderr).toMatch(/^error: .*The plugin acme: ACME_OWNER is not set/m);
+  const planned = await run(["plan", "image.ts"]);
+  expect(planned.stderr).toMatch(/^warning: Builds go to the builder acme; this is what the local/);
 });
 
 test("a path names a module beside the configuration file", async () => {

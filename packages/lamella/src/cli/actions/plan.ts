@@ -10,7 +10,7 @@ import type { PlanRecord } from "../plan/plan-record.ts";
 import type { ProgressMode } from "../progress/choose-renderer.ts";
 import { paintLine } from "../terminal/line.ts";
 import { painter, wantsColor } from "../terminal/paint.ts";
-import { loadSettings } from "./settings.ts";
+import { loadSettings, warn } from "./settings.ts";
 import { showTasks } from "./show-tasks.ts";
 
 export interface PlanFlags extends CommonFlags, PlanningFlags {
@@ -25,6 +25,10 @@ export interface PlanFlags extends CommonFlags, PlanningFlags {
 export async function planAction(this: CliContext, flags: PlanFlags, file: string): Promise<void> {
   const definition = await parseDefinitionArgument(file, this.cwd);
   const config = await loadSettings(this, flags.config);
+  const { builder = "local" } = config;
+  if (builder !== "local") {
+    warn(`Builds go to the builder ${builder}; this is what the local one would do.`, this);
+  }
   const records: PlanRecord[] = [];
   const failures: unknown[] = [];
   for (const exported of await loadDefinition(definition, this)) {

@@ -14,19 +14,23 @@ import { painter, wantsColor } from "../terminal/paint.ts";
  * error goes to stderr.
  */
 export async function loadSettings(
-  { cwd, env, process }: CliContext,
+  context: CliContext,
   file: string | undefined,
   images: readonly NamedImage[] = [],
 ): Promise<Config> {
+  const { cwd, env } = context;
   const config = await loadConfig({ cwd, env, ...(file === undefined ? {} : { file }) });
-  const paint = painter(wantsColor(process.stderr, env));
   for (const { file: path, line, column, message } of config.warnings) {
-    for (const text of warningLines({ message: `${path}:${line}:${column}: ${message}` })) {
-      process.stderr.write(`${paintLine(text, paint)}\n`);
-    }
+    warn(`${path}:${line}:${column}: ${message}`, context);
   }
   // So that a plugin's `import "lamella"` is this program's own copy, as a definition's is.
   if (config.plugins.length > 0) hookModules(join(defaultStoreRoot(env), "stripped-types"));
   const { images: given } = ImageConfig.createFrom(undefined, images);
   return withNamedImages(config, given, "--image");
+}
+
+/** Writes a warning to stderr. */
+export function warn(message: string, { process: { stderr }, env }: CliContext): void {
+  const paint = painter(wantsColor(stderr, env));
+  for (const line of warningLines({ message })) stderr.write(`${paintLine(line, paint)}\n`);
 }
