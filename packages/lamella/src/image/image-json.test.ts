@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,10 +31,35 @@ for (const name of ["script.py", "other.py"]) {
   writeFileSync(join(root, name), `# /// script\n# dependencies = ["${name}"]\n# ///\n`);
 }
 for (const name of ["", "lib"]) {
-  writeFileSync(join(root, name, "pyproject.toml"), `[project]\nname = "app${name}"\n`);
+  writeFileSync(
+    join(root, name, "pyproject.toml"),
+    `[project]\nname = "app${name}"\n[tool.poetry.extras]\nmore = ["more"]\nmost = ["most"]\n[tool.poetry.group]\ndev = {}\ndocs = { optional = true }\ntest = { optional = true }\n`,
+  );
+}
+for (const [name, digit] of [
+  ["poetry.lock", "4"],
+  ["other-poetry.lock", "5"],
+  ["lib/poetry.lock", "6"],
+] as const) {
+  writeFileSync(join(root, name), poetryLock(digit));
 }
 writeFileSync(join(root, ".dockerignore"), "src/b.py\n");
 afterAll(() => rmSync(root, { recursive: true }));
+
+/** A lock of Poetry for what those projects have in common. */
+function poetryLock(digit: string): string {
+  const packages = ["a", "dev", "docs", "more", "most", "test"].map((name) => {
+    const isExtra = name.startsWith("mo");
+    const group = isExtra || name === "a" ? "main" : name;
+    const marker = isExtra ? `markers = 'extra == "${name}"'\n` : "";
+    return `[[package]]\nname = "${name}"\nversion = "1"\noptional = ${isExtra}\ngroups = ["${group}"]\n${marker}files = [{ file = "${name}-1-py3-none-any.whl", hash = "sha256:${digit.repeat(64)}" }]\n`;
+  });
+  // As Python writes it, which Poetry hashes.
+  const asked =
+    '{"dependencies": null, "dev-dependencies": null, "extras": {"more": ["more"], "most": ["most"]}, "group": {"dev": {}, "docs": {"optional": true}, "test": {"optional": true}}, "source": null}';
+  const hash = createHash("sha256").update(asked).digest("hex");
+  return `${packages.join("")}[metadata]\nlock-version = "2.1"\ncontent-hash = "${hash}"\n`;
+}
 
 /** Extras or groups, each of the one package of its name. */
 function alone(names: readonly string[]): string {
@@ -89,6 +115,7 @@ describe("an image in JSON", () => {
       .withPipPackages(["six"], { pre: true })
       .withRequirements(join(root, "requirements.txt"))
       .withUvProject("pyproject.toml", { extras: ["more"], projectInstallMode: "install_project" })
+      .withPoetryProject("lib/pyproject.toml", { groups: ["docs"], defaultGroups: false })
       .withSourceFolder("src", "/app")
       .withSourceFile(["a", "b"])
       .withEnvVars({ A: "1" })
@@ -153,7 +180,7 @@ function meaning({
   const sources = json.layers.some(
     (layer) =>
       layer.kind.startsWith("source-") ||
-      (layer.kind === "uv-project" && layer.projectInstallMode === "install_project"),
+      ("projectInstallMode" in layer && layer.projectInstallMode === "install_project"),
   );
   return stable({
     ...json,
@@ -172,7 +199,7 @@ function said(layer: LayerDefinition): unknown {
     ...(pre === true && { pre }),
     ...(Array.isArray(extraIndexUrls) && extraIndexUrls.length > 0 && { extraIndexUrls }),
     ...(layer.kind.startsWith("source-") && placement({ ...rest, copyContentsOnly })),
-    ...(layer.kind === "uv-project" && chosen(rest)),
+    ...(layer.kind.endsWith("-project") && chosen(rest)),
   };
 }
 

@@ -15,6 +15,7 @@ import { type EntrypointOptions, entrypointLayer } from "./layers/entrypoint.ts"
 import { envLayer } from "./layers/env.ts";
 import { labelsLayer } from "./layers/labels.ts";
 import { type PipPackagesOptions, pipPackagesLayer } from "./layers/pip-packages.ts";
+import { type PoetryProjectOptions, poetryProjectLayer } from "./layers/poetry-project.ts";
 import { type RequirementsOptions, requirementsLayer } from "./layers/requirements.ts";
 import { sourceFileLayer } from "./layers/source-file.ts";
 import { type SourceFolderOptions, sourceFolderLayer } from "./layers/source-folder.ts";
@@ -303,6 +304,24 @@ export class Image {
    */
   withUvProject(pyproject: LocalPath, options: UvProjectOptions = {}): Image {
     return this.#with(uvProjectLayer(pyproject, options));
+  }
+
+  /**
+   * Installs the packages of a project of Poetry, in the versions and with the hashes that its `poetry.lock` says (that
+   * of Poetry 2): as with `poetry install` those of all groups that are not optional, and of the extras and groups that
+   * are named. Folders that it depends on are built and installed; the project itself too where `projectInstallMode` is
+   * `install_project`.
+   *
+   * That lock does not say where files are: the indexes that it names are asked, and those of the machine.
+   *
+   * @throws {@link DefinitionError}
+   * @example
+   * ```ts
+   * image.withPoetryProject("./pyproject.toml", { defaultGroups: false, groups: ["docs"] });
+   * ```
+   */
+  withPoetryProject(pyproject: LocalPath, options: PoetryProjectOptions = {}): Image {
+    return this.#with(poetryProjectLayer(pyproject, options));
   }
 
   /**

@@ -8,6 +8,7 @@ import { entrypointLayer } from "./layers/entrypoint.ts";
 import { envLayer } from "./layers/env.ts";
 import { labelsLayer } from "./layers/labels.ts";
 import { pipPackagesLayer } from "./layers/pip-packages.ts";
+import { poetryProjectLayer } from "./layers/poetry-project.ts";
 import { requirementsLayer } from "./layers/requirements.ts";
 import { sourceFileLayer } from "./layers/source-file.ts";
 import { sourceFolderLayer } from "./layers/source-folder.ts";
@@ -52,6 +53,10 @@ function madeAgain({ kind, ...fields }: Fields): LayerDefinition {
     case "uv-script": {
       const { script, ...options } = fields;
       return uvScriptLayer(script, options);
+    }
+    case "poetry-project": {
+      const { pyproject, ...options } = fields;
+      return poetryProjectLayer(pyproject, options);
     }
     case "uv-project": {
       const { pyproject, ...options } = fields;

@@ -15,6 +15,11 @@ import {
   pipPackagesProblems,
 } from "./layers/pip-packages.ts";
 import {
+  encodePoetryLayer,
+  type PoetryProjectLayer,
+  poetryProjectProblems,
+} from "./layers/poetry-project.ts";
+import {
   encodeRequirements,
   type RequirementsLayer,
   requirementsProblems,
@@ -45,6 +50,7 @@ export type LayerDefinition =
   | CommandsLayer
   | PipPackagesLayer
   | RequirementsLayer
+  | PoetryProjectLayer
   | UvProjectLayer
   | UvScriptLayer
   | SourceFolderLayer
@@ -57,12 +63,18 @@ export type LayerDefinition =
 export type RuntimeLayer = EntrypointLayer | LabelsLayer | UserLayer;
 
 /** A layer of Python packages. */
-export type PythonLayer = PipPackagesLayer | RequirementsLayer | UvProjectLayer | UvScriptLayer;
+export type PythonLayer =
+  | PipPackagesLayer
+  | PoetryProjectLayer
+  | RequirementsLayer
+  | UvProjectLayer
+  | UvScriptLayer;
 
 /** Whether a layer installs Python packages. */
 export function isPythonLayer(layer: LayerDefinition): layer is PythonLayer {
   switch (layer.kind) {
     case "pip-packages":
+    case "poetry-project":
     case "requirements":
     case "uv-project":
     case "uv-script":
@@ -98,6 +110,8 @@ export function* encodeLayer(
       return [layer.kind, yield* encodeRequirements(layer, context)];
     case "uv-project":
       return [layer.kind, yield* encodeUvProject(layer, context)];
+    case "poetry-project":
+      return [layer.kind, yield* encodePoetryLayer(layer, context)];
     case "uv-script":
       return [layer.kind, yield* encodeUvScript(layer, context)];
     case "source-folder":
@@ -131,6 +145,8 @@ export function* layerProblems(
       return requirementsProblems(layer, context);
     case "uv-project":
       return uvProjectProblems(layer, context);
+    case "poetry-project":
+      return poetryProjectProblems(layer, context);
     case "uv-script":
       return uvScriptProblems(layer, context);
     case "source-folder":
@@ -163,6 +179,8 @@ export function layerTitle(layer: LayerDefinition): string {
       return title("withRequirements", [layer.file]);
     case "uv-project":
       return title("withUvProject", [layer.pyproject]);
+    case "poetry-project":
+      return title("withPoetryProject", [layer.pyproject]);
     case "uv-script":
       return title("fromUvScript", [layer.script]);
     case "source-folder":
@@ -192,6 +210,14 @@ export function withAbsolutePaths(layer: LayerDefinition, root: string): LayerDe
       return { ...layer, file: absolute(layer.file) };
     case "uv-script":
       return { ...layer, script: absolute(layer.script) };
+    case "poetry-project": {
+      const { poetryLock } = layer;
+      return {
+        ...layer,
+        pyproject: absolute(layer.pyproject),
+        ...(poetryLock !== undefined && { poetryLock: absolute(poetryLock) }),
+      };
+    }
     case "uv-project": {
       const { uvlock } = layer;
       const pyproject = absolute(layer.pyproject);

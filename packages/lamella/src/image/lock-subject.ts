@@ -4,10 +4,12 @@ import { digestHex } from "../files/digest.ts";
 import { baseReference } from "./base.ts";
 import type { ImageDefinition, LayerDefinition } from "./definition.ts";
 import type { LayerContext } from "./layers/layer-context.ts";
+import { readLayerPoetry } from "./layers/poetry-project.ts";
 import { encodePythonIndex } from "./layers/python-index.ts";
 import { readLayerProject } from "./layers/uv-project.ts";
 import { readLayerScript } from "./layers/uv-script.ts";
 import { localRequirement, portableRequirement } from "./local-requirement.ts";
+import { encodePoetryProject } from "./project/poetry-project.ts";
 import { encodeLockedProject } from "./project/uv-project.ts";
 import { formatReference, parseReference } from "./reference.ts";
 import { readRequirementsFile } from "./requirements-file.ts";
@@ -46,6 +48,9 @@ function asked(
   }
   if (layer.kind === "uv-project") {
     return { project: encodeLockedProject(readLayerProject(layer, { root, ignoreFile })) };
+  }
+  if (layer.kind === "poetry-project") {
+    return { project: encodePoetryProject(readLayerPoetry(layer, { root, ignoreFile })) };
   }
   if (layer.kind === "uv-script") {
     const request = readLayerScript(layer, { root, ignoreFile });

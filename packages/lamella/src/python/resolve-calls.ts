@@ -5,6 +5,7 @@ import { ProjectError } from "../image/error.ts";
 import { buildRequirements, buildsAtOnce } from "./build-requirements.ts";
 import type { Lock, LockedPackage } from "./lock.ts";
 import { readIndexSettings, withCallSettings } from "./package-index/settings.ts";
+import { withPoetryPins } from "./poetry-calls.ts";
 import { type ProjectPackage, projectPackages } from "./project-packages.ts";
 import type { Requirement } from "./requirements.ts";
 import { NoWheelError } from "./resolution-error.ts";
@@ -30,7 +31,8 @@ interface Wanted extends ProjectPackage {
  * resolver nor network, and what the other calls ask for is resolved around it. Raises what `resolve` and building raise,
  * and ProjectError for a lock that cannot be used, or two that contradict each other.
  */
-export async function resolveCalls(options: ResolveOptions): Promise<Lock> {
+export async function resolveCalls(asked: ResolveOptions): Promise<Lock> {
+  const options = { ...asked, calls: asked.calls.map((call) => withPoetryPins(call, asked)) };
   const { calls, python, platform, libc } = options;
   const wanted = wantedPackages(calls, options);
   const others = calls.map((call) => ({ ...call, project: undefined }));

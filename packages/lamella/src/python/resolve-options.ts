@@ -4,6 +4,7 @@ import type { Store } from "../store/store.ts";
 import type { Lock } from "./lock.ts";
 import type { Environment } from "./package-index/pip-settings.ts";
 import type { IndexSettings } from "./package-index/settings.ts";
+import type { PoetryCall } from "./poetry-calls.ts";
 import type { ProjectCall } from "./project-packages.ts";
 import type { Requirement, SourceRequirement } from "./requirements.ts";
 import type { RequirementsSettings } from "./requirements-file.ts";
@@ -18,13 +19,20 @@ export interface ResolveCall extends Partial<RequirementsSettings> {
   readonly constraints?: readonly Requirement[];
   /** A project whose lock says exactly what is installed. */
   readonly project?: ProjectCall | undefined;
+  /** The same, whose lock does not say where the files are. */
+  readonly poetry?: PoetryCall | undefined;
   /** The ids of secrets by the variables that they are in, for what `$NAME` in an address stands for. */
   readonly secrets?: ReadonlyMap<string, string>;
 }
 
 /** Whether a call asks for any package. */
-export function asksForPackages({ requirements, sources = [], project }: ResolveCall): boolean {
-  return requirements.length > 0 || sources.length > 0 || project !== undefined;
+export function asksForPackages({
+  requirements,
+  sources = [],
+  project,
+  poetry,
+}: ResolveCall): boolean {
+  return requirements.length > 0 || sources.length > 0 || (project ?? poetry) !== undefined;
 }
 
 /** A distribution by name and version. */

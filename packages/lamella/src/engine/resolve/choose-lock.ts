@@ -5,6 +5,7 @@ import { lockedCall } from "../../python/lock/locked-call.ts";
 import { staleReasons } from "../../python/lock/stale-reasons.ts";
 import { differingVersions, type Lock } from "../../python/lock.ts";
 import { type IndexSettings, withCallSettings } from "../../python/package-index/settings.ts";
+import { withPoetryPins } from "../../python/poetry-calls.ts";
 import { resolveCalls } from "../../python/resolve-calls.ts";
 import { asksForPackages, type ResolveCall } from "../../python/resolve-options.ts";
 import type { OpenSourceBuilder } from "../../python/source-builder.ts";
@@ -63,7 +64,9 @@ export async function chooseLock(
     const uv = (): Promise<string> => findUv({ store, env, signal, onInstall: onInstallUv });
     const open = { settings: withCallSettings(indexes, calls, env), uv };
     const builder = locked.unbuilt ? await sources?.(open) : undefined;
-    return await buildLocked(locked, { calls, builder, first });
+    const target = { python, platform, pythonFullVersion: prefix.version };
+    const pinned = calls.map((call) => withPoetryPins(call, target));
+    return await buildLocked(locked, { calls: pinned, builder, first });
   }
   const lock = await resolveCalls({
     calls,

@@ -4,10 +4,12 @@ import { digestHex } from "../../files/digest.ts";
 import type { ImageDefinition } from "../../image/definition.ts";
 import { isPythonLayer, type PythonLayer } from "../../image/layer.ts";
 import type { PipPackagesLayer } from "../../image/layers/pip-packages.ts";
+import { type PoetryProjectLayer, readLayerPoetry } from "../../image/layers/poetry-project.ts";
 import type { PythonIndexSettings } from "../../image/layers/python-index.ts";
 import type { RequirementsLayer } from "../../image/layers/requirements.ts";
 import { readLayerProject, type UvProjectLayer } from "../../image/layers/uv-project.ts";
 import { readLayerScript, type UvScriptLayer } from "../../image/layers/uv-script.ts";
+import { encodePoetryProject, poetryIgnoreRules } from "../../image/project/poetry-project.ts";
 import {
   encodeLockedProject,
   type LockedProject,
@@ -55,6 +57,8 @@ async function askedBy(
       return askedByPackages(layer, definition.root);
     case "requirements":
       return await askedByFile(layer, definition.root, signal);
+    case "poetry-project":
+      return askedByPoetry(layer, definition);
     case "uv-project":
       return askedByProject(layer, readLayerProject(layer, definition), definition);
     case "uv-script": {
@@ -82,6 +86,19 @@ function askedByProject(
       selection,
       digest,
       ignore: (folder) => projectIgnoreRules(folder, lock, definition),
+    },
+  };
+}
+
+function askedByPoetry(layer: PoetryProjectLayer, definition: ImageDefinition): ResolveCall {
+  const project = readLayerPoetry(layer, definition);
+  return {
+    ...ownSettings(layer),
+    requirements: [],
+    poetry: {
+      project,
+      digest: digestHex(canonicalDigest(encodePoetryProject(project))),
+      ignore: (folder) => poetryIgnoreRules(folder, project, definition),
     },
   };
 }

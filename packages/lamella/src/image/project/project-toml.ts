@@ -11,13 +11,16 @@ const maximumLength = 32 * 1024 * 1024;
 
 /** Reads a file of a project. Raises ProjectError, with line and column, and the errors of reading a file. */
 export function readProjectToml(file: string): TomlTable {
-  let text: string;
+  return parseProjectToml(readProjectText(file), file);
+}
+
+/** Reads a file. Raises the errors of reading one. */
+export function readProjectText(file: string): string {
   try {
-    text = readFileSync(file, "utf8");
+    return readFileSync(file, "utf8");
   } catch (error) {
     throw fileSystemError(file, error);
   }
-  return parseProjectToml(text, file);
 }
 
 /** {@link readProjectToml} of a text. `file` is where it was read, for messages. */

@@ -1,5 +1,5 @@
 import type { ProjectError } from "../error.ts";
-import { readProjectToml, TomlReader, type TomlTable } from "./project-toml.ts";
+import { parseProjectToml, readProjectText, TomlReader, type TomlTable } from "./project-toml.ts";
 
 // A `uv.lock` as uv has written it since its format has version 1: later revisions only add what older readers may pass
 // over (uv documentation, "Project structure and files", "Lockfile versioning").
@@ -92,11 +92,27 @@ export function isFolderSource({ kind }: UvSource): boolean {
 
 /** Reads a lock of uv. Raises ProjectError for what is none, or of another version, and the errors of reading a file. */
 export function readUvLock(file: string): UvLock {
+  const text = readProjectText(file);
+  const known = lately.get(file);
+  if (known?.text === text) return known.lock;
+  const lock = parseUvLock(text, file);
+  // The last of a few: a lock of a megabyte takes tens of milliseconds to parse, and a build reads it several times.
+  lately.delete(file);
+  lately.set(file, { text, lock });
+  const [oldest] = lately.keys();
+  if (lately.size > mostKept && oldest !== undefined) lately.delete(oldest);
+  return lock;
+}
+
+const mostKept = 4;
+const lately = new Map<string, { readonly text: string; readonly lock: UvLock }>();
+
+function parseUvLock(text: string, file: string): UvLock {
   const reader = new LockReader(
     file,
     "Write it anew: uv lock. Or restore it from version control.",
   );
-  const lock = readProjectToml(file);
+  const lock = parseProjectToml(text, file);
   const { version } = lock;
   if (version !== 1) {
     throw reader.invalid(

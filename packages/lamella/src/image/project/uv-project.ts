@@ -3,9 +3,9 @@ import { dirname, join, resolve } from "node:path";
 import type { CanonicalValue } from "../../files/canonical.ts";
 import type { IgnoreRules } from "../../files/ignore.ts";
 import { ProjectError } from "../error.ts";
-import { ignoreRulesFor, pathBelow } from "../ignore-file.ts";
 import { type LayerContext, onThisMachine } from "../layers/layer-context.ts";
 import { normalizeName } from "./normalize-name.ts";
+import { folderIgnoreRules } from "./project-folder.ts";
 import { readProjectToml, TomlReader, type TomlTable } from "./project-toml.ts";
 import {
   isFolderSource,
@@ -86,35 +86,16 @@ export function packageFolder({ file }: UvLock, { source }: UvPackage): string {
   return resolve(dirname(file), source.at, source.subdirectory ?? ".");
 }
 
-const lockName = /^(?:uv\.lock|poetry\.lock|pylock(?:\.[^./]+)?\.toml)$/;
-
-/** What building or installing the project on this machine leaves in it; an older one even misleads setuptools. */
-const buildLeftover =
-  /(?:^|\/)[^/]+\.egg-info$|^build\/(?:lib|lib\..+|temp\..+|bdist\..+)$|^dist\/[^/]+\.(?:whl|tar\.gz)$/;
-
-/**
- * What of a project's folder is not needed to build it: what the definition's `.dockerignore` says, locks, the folders of the
- * other packages in it, and what an earlier build left there.
- */
+/** What of a folder is not needed to build it. */
 export function projectIgnoreRules(
   folder: string,
   lock: UvLock,
   context: LayerContext,
 ): IgnoreRules {
-  const rules = ignoreRulesFor(folder, context);
-  const others = new Set(
-    lock.packages.flatMap((one) => {
-      if (!isFolderSource(one.source) && one.source.kind !== "virtual") return [];
-      return pathBelow(folder, packageFolder(lock, one)) || [];
-    }),
+  const others = lock.packages.flatMap((one) =>
+    isFolderSource(one.source) || one.source.kind === "virtual" ? [packageFolder(lock, one)] : [],
   );
-  const isNotNeeded = (path: string): boolean =>
-    others.has(path) || lockName.test(path) || buildLeftover.test(path);
-  return {
-    ignores: (path, isDirectory) => isNotNeeded(path) || rules.ignores(path, isDirectory),
-    mayKeepInside: (directory) => !isNotNeeded(directory) && rules.mayKeepInside(directory),
-    keepsEmptied: rules.keepsEmptied,
-  };
+  return folderIgnoreRules(folder, others, context);
 }
 
 /**

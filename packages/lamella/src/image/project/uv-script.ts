@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { fileSystemError } from "../../files/error.ts";
 import { normalizeName } from "./normalize-name.ts";
-import { parseProjectToml, TomlReader, type TomlTable } from "./project-toml.ts";
+import { parseProjectToml, readProjectText, TomlReader, type TomlTable } from "./project-toml.ts";
 import { checkRequirements } from "./uv-freshness.ts";
 import { readUvLock } from "./uv-lock.ts";
 import type { LockedProject } from "./uv-project.ts";
@@ -32,7 +31,7 @@ const hint =
 /** Reads the metadata of a script. Raises ProjectError for one that has none, and the errors of reading a file. */
 export function readScript(file: string): ScriptMetadata {
   const reader = new TomlReader(file, hint);
-  const { text, line } = metadataBlock(readText(file), reader);
+  const { text, line } = metadataBlock(readProjectText(file), reader);
   // Lines before the block, so that errors name the script's own.
   const metadata = parseProjectToml(`${"\n".repeat(line)}${text}`, file);
   const requiresPython = reader.optionalText(metadata["requires-python"], "requires-python");
@@ -162,12 +161,4 @@ function indexes(value: unknown, reader: TomlReader): ScriptIndexes {
     ...(first !== undefined && { indexUrl: first }),
     ...(further.length > 0 && { extraIndexUrls: further }),
   };
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw fileSystemError(file, error);
-  }
 }

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { possiblePoetryPackages } from "../../image/project/poetry-project.ts";
 import { possiblePackages } from "../../image/project/uv-project.ts";
 import { splitCredentials } from "../package-index/credentials.ts";
 import {
@@ -43,8 +44,17 @@ export function lockedCall(call: ResolveCall, options: { readonly directory: str
       ),
       requirement.hashes,
     );
-  const project = call.project === undefined ? [] : possiblePackages(call.project);
-  const names = project.map(({ package: { name, version } }) => `${name}==${version ?? "*"}`);
+  const { project, poetry } = call;
+  const { root } = poetry?.project ?? {};
+  const locked = [
+    ...(project ? possiblePackages(project).map((one) => one.package) : []),
+    ...(poetry ? possiblePoetryPackages(poetry.project) : []),
+    ...(root ? [{ name: root.name }] : []),
+  ];
+  const names = locked.map(
+    (one) => `${one.name}==${("version" in one ? one.version : undefined) ?? "*"}`,
+  );
+  const digest = (project ?? poetry)?.digest;
   return {
     requirements: [
       ...call.requirements.map(line),
@@ -56,7 +66,7 @@ export function lockedCall(call: ResolveCall, options: { readonly directory: str
       ...(call.indexUrl === undefined ? [] : [`--index-url ${relative(call.indexUrl)}`]),
       ...(call.extraIndexUrls ?? []).map((url) => `--extra-index-url ${relative(url)}`),
       ...(call.findLinks ?? []).map((url) => `--find-links ${relative(url)}`),
-      ...(call.project === undefined ? [] : [`--project ${call.project.digest}`]),
+      ...(digest === undefined ? [] : [`--project ${digest}`]),
       ...(call.noIndex ? ["--no-index"] : []),
       ...(call.noBinary ?? []).map((name) => `--no-binary ${name}`),
       ...(call.pre ? ["--pre"] : []),
