@@ -207,15 +207,24 @@ function sortedSet(list: unknown): readonly string[] {
   return [...new Set((list as readonly string[] | undefined) ?? [])].sort();
 }
 
-/** What is chosen anyway is not chosen; the order of choices says nothing. */
+/**
+ * What is chosen anyway is not chosen; the order of choices says nothing, nor does which of two projects it is whose
+ * dependencies one lock of Poetry names.
+ */
 function chosen({
+  kind,
+  pyproject,
+  poetryLock,
   projectInstallMode,
   defaultGroups,
   extras,
   groups,
 }: Record<string, unknown>): object {
+  const isInstalled = projectInstallMode === "install_project";
+  const isShared = kind === "poetry-project" && poetryLock !== undefined && !isInstalled;
   return {
-    projectInstallMode: projectInstallMode === "install_project",
+    pyproject: isShared ? undefined : pyproject,
+    projectInstallMode: isInstalled,
     defaultGroups: defaultGroups !== false,
     extras: sortedSet(extras),
     groups: sortedSet(groups),
