@@ -41,13 +41,13 @@ for (const [name, digit] of [
   ["other-poetry.lock", "5"],
   ["lib/poetry.lock", "6"],
 ] as const) {
-  writeFileSync(join(root, name), poetryLock(digit));
+  writeFileSync(join(root, name), lockOfPoetry(digit));
 }
 writeFileSync(join(root, ".dockerignore"), "src/b.py\n");
 afterAll(() => rmSync(root, { recursive: true }));
 
 /** A lock of Poetry for what those projects have in common. */
-function poetryLock(digit: string): string {
+function lockOfPoetry(digit: string): string {
   const packages = ["a", "dev", "docs", "more", "most", "test"].map((name) => {
     const isExtra = name.startsWith("mo");
     const group = isExtra || name === "a" ? "main" : name;

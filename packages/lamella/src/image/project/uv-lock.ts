@@ -16,6 +16,15 @@ export interface UvLock {
   /** The dependency groups of such a workspace. */
   readonly groups: ReadonlyMap<string, readonly UvRequirement[]>;
   readonly packages: readonly UvPackage[];
+  /** Sets of extras and groups of which the project allows one at a time. */
+  readonly conflicts: readonly (readonly UvChoice[])[];
+}
+
+/** An extra or a group of a package of the project. */
+export interface UvChoice {
+  readonly package: string;
+  readonly extra?: string;
+  readonly group?: string;
 }
 
 /** One package in one version. There may be several of one name, for different environments. */
@@ -132,6 +141,9 @@ function parseUvLock(text: string, file: string): UvLock {
       "manifest.dependency-groups",
       (list, what) => reader.requirements(list, what),
     ),
+    conflicts: reader
+      .list(lock["conflicts"], "conflicts")
+      .map((set) => reader.list(set, "conflicts").map((item) => reader.choice(item))),
     packages: reader.list(lock["package"], "package").map((entry, index) => {
       return reader.package(reader.table(entry, `package ${index + 1}`), `package ${index + 1}`);
     }),
@@ -139,6 +151,15 @@ function parseUvLock(text: string, file: string): UvLock {
 }
 
 class LockReader extends TomlReader {
+  choice(item: unknown): UvChoice {
+    const { package: name, extra, group } = this.table(item, "a conflict");
+    return {
+      package: this.name(name, "the package of a conflict"),
+      ...(extra !== undefined && { extra: this.text(extra, "an extra of a conflict") }),
+      ...(group !== undefined && { group: this.text(group, "a group of a conflict") }),
+    };
+  }
+
   package(table: TomlTable, position: string): UvPackage {
     const name = this.name(table["name"], `the name of ${position}`);
     const version = this.optionalText(table["version"], `the version of ${name}`);

@@ -186,6 +186,7 @@ function select(
   const groups = [...new Set([...named, ...defaults(uv, choice, root.groups, reader)])];
   requireKnown("extra", extras, [...root.extras.keys()], lock);
   requireKnown("group", named, [...root.groups.keys()], lock);
+  requireCompatible(root.name, extras, groups, lock);
   return {
     roots: [{ package: root, extras, groups, isInstalled: choice.installProject }],
     requirements: [],
@@ -252,6 +253,27 @@ function rootPackage(file: string, name: string, lock: UvLock): UvPackage {
 
 function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : path;
+}
+
+function requireCompatible(
+  root: string,
+  extras: readonly string[],
+  groups: readonly string[],
+  lock: UvLock,
+): void {
+  for (const set of lock.conflicts) {
+    const chosen = set.flatMap(({ package: name, extra = "", group = "" }) => {
+      if (name !== root) return [];
+      if (extras.includes(extra)) return [`extra ${extra}`];
+      return groups.includes(group) ? [`group ${group}`] : [];
+    });
+    if (chosen.length < 2) continue;
+    throw lockProblem(
+      lock,
+      `the project declares that these exclude each other: ${chosen.sort().join(", ")}`,
+      "Name one of them; default groups are left out with { defaultGroups: false }.",
+    );
+  }
 }
 
 function requireKnown(
