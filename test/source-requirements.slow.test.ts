@@ -18,6 +18,7 @@ import { startAptMirror } from "./apt-mirror.ts";
 import { lamellaEngine } from "./lamella-engine.ts";
 import {
   type BuildAttempt,
+  build,
   createProject,
   debianImage,
   type Project,
@@ -339,42 +340,83 @@ test("a lock has the commit and the folder, and says when that has changed", asy
   await expectNothingOutside();
 });
 
-test("a cache has what was built: another machine executes nothing", async () => {
-  const cache = `${registry.host}/sources-cache:1`;
-  const local = 'withPipPackages("./libs/local")';
-  await project.write("image.ts", debianImage(registry.host, "cached", local));
-  const env = { LAMELLA_HOME: project.store };
-  const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
-  expect(lock.code, lock.stderr).toBe(0);
-  const first = await tryBuild(project, ["--cache-to", cache]);
-  expect(first.code, first.stderr).toBe(0);
+test.each([
+  { ground: "the base", below: [] },
+  // That step's layer is elsewhere, too.
+  { ground: "a step that executed", below: ['withAptPackages("tree")'] },
+])(
+  "a cache has what was built above $ground: another machine executes nothing",
+  async ({ below }) => {
+    const cache = `${registry.host}/sources-cache:${below.length}`;
+    const local = 'withPipPackages("./libs/local")';
+    await writeSource(join(project.folder, "libs", "local"), "locallib", "1.2");
+    await project.write("image.ts", debianImage(registry.host, "cached", ...below, local));
+    // What commands leave has to be known before packages above them are locked.
+    const known = await tryBuild(project);
+    expect(known.code, known.stderr).toBe(0);
+    const env = { LAMELLA_HOME: project.store };
+    const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
+    expect(lock.code, lock.stderr).toBe(0);
+    const first = await tryBuild(project, ["--cache-to", cache]);
+    expect(first.code, first.stderr).toBe(0);
 
-  await using elsewhere = await temporaryFolder("lamella-elsewhere-");
-  const other = (name: string): Pick<Project, "folder" | "store"> => ({
-    folder: project.folder,
-    store: join(elsewhere.path, name),
+    await using elsewhere = await temporaryFolder("lamella-elsewhere-");
+    const other = (name: string): Pick<Project, "folder" | "store"> => ({
+      folder: project.folder,
+      store: join(elsewhere.path, name),
+    });
+    const warm = ["--force", "--cache-from", cache];
+    const byLock = await tryBuild(other("locked"), ["--locked", ...warm]);
+    expect(byLock.code, byLock.stderr).toBe(0);
+    expect(names(byLock.events)).toEqual([]);
+    expect(digestOf(byLock.events)).toBe(digestOf(first.events));
+    // Its content, too, where it shares a layer with what is new.
+    await rm(join(project.folder, "pylock.cached.toml"));
+    await project.write(
+      "image.ts",
+      debianImage(registry.host, "cached", ...below, local, 'withPipPackages("six")'),
+    );
+    const fetched = await tryBuild(other("resolved"), warm);
+    expect(fetched.code, fetched.stderr).toBe(0);
+    expect(names(fetched.events)).toEqual([]);
+    const last = fetched.events.at(-1);
+    if (last?.kind !== "finished") throw new Error("The build did not finish.");
+    const engine = lamellaEngine(other("resolved"));
+    const said = await engine.run(last.result.uri, [
+      "python3",
+      "-c",
+      "import locallib, six; print(locallib.version)",
+    ]);
+    expect(said).toBe("1.2\n");
+  },
+);
+
+test("what was built for any platform is in the image for another one too", async () => {
+  const platforms = ["linux/amd64", "linux/arm64"] as const;
+  await using both = await startAptMirror({ platforms });
+  await using pair = await createProject({
+    mirror: both.host,
+    definition: debianImage(
+      both.host,
+      "both",
+      'withPipPackages("./lib")',
+      "clone({ platforms })",
+    ).replace("export default", `const platforms = ${JSON.stringify(platforms)};\nexport default`),
   });
-  const warm = ["--force", "--cache-from", cache];
-  const byLock = await tryBuild(other("locked"), ["--locked", ...warm]);
-  expect(byLock.code, byLock.stderr).toBe(0);
-  expect(names(byLock.events)).toEqual([]);
-  expect(digestOf(byLock.events)).toBe(digestOf(first.events));
-  // Its content, too, where it shares a layer with what is new.
-  await rm(join(project.folder, "pylock.cached.toml"));
-  await project.write(
-    "image.ts",
-    debianImage(registry.host, "cached", local, 'withPipPackages("six")'),
+  await writeSource(join(pair.folder, "lib"), "locallib", "1.0");
+  const store = project.store;
+  const built = await build({ ...pair, store });
+  expect(built.platforms.map(({ platform }) => platform)).toEqual(platforms);
+  const [one, other] = built.platforms.map(({ layers }) =>
+    layers.filter(({ title }) => title.includes("locallib")).map(({ digest }) => digest),
   );
-  const fetched = await tryBuild(other("resolved"), warm);
-  expect(fetched.code, fetched.stderr).toBe(0);
-  expect(names(fetched.events)).toEqual([]);
-  const last = fetched.events.at(-1);
-  if (last?.kind !== "finished") throw new Error("The build did not finish.");
-  const engine = lamellaEngine(other("resolved"));
-  const said = await engine.run(last.result.uri, [
-    "python3",
-    "-c",
-    "import locallib, six; print(locallib.version)",
-  ]);
-  expect(said).toBe("1.2\n");
+  // With its bytecode.
+  expect(one).toHaveLength(2);
+  expect(other).toEqual(one);
+  // And by a lock.
+  const env = { LAMELLA_HOME: store };
+  const lock = await lamella(["lock", "image.ts"], { cwd: pair.folder, env });
+  expect(lock.code, lock.stderr).toBe(0);
+  await build({ ...pair, store }, ["--locked"]);
+  await expectNothingOutside();
 });

@@ -14,6 +14,7 @@ import { assembleImage } from "../../oci/assemble.ts";
 import { parseImageConfig } from "../../oci/config.ts";
 import { parseImageManifest } from "../../oci/manifest.ts";
 import { mediaType } from "../../oci/media-type.ts";
+import { NoWheelError } from "../../python/resolution-error.ts";
 import { requestImage } from "../image-request.ts";
 import { Journal } from "../journal.ts";
 import { openSession, type Session } from "../session.ts";
@@ -109,6 +110,15 @@ function titles({ plan }: PreparedPlan): string[] {
 }
 
 describe("above what executes", () => {
+  test("what is to be built is planned again once the layers below are here, in the same session", async () => {
+    const prepared = await planned(python, (image) =>
+      image.withAptPackages("git").withPipPackages("./src"),
+    );
+    expect(prepared.pending).toBeInstanceOf(NoWheelError);
+    await expect(above(prepared, python)).rejects.toThrow(NoWheelError);
+    expect(session.signal.aborted).toBe(false);
+  });
+
   test("a plan is the same when nothing that matters has changed", async () => {
     const prepared = await planned(python, (image) =>
       image

@@ -95,8 +95,10 @@ async function planFrom(
   for (let at = from; at < stages.length && pending === undefined; at++) {
     const stage = stages[at] as Stage;
     const isKnown = at === from;
+    // What is built from source cannot be had without the layers below: then it is planned again with them.
+    const isCertain = isKnown && soFar.layers !== undefined;
     try {
-      const session = isKnown ? context.session : scoped(context.session);
+      const session = isCertain ? context.session : scoped(context.session);
       soFar = await planStage(at, stage, isKnown, soFar, { ...context, session });
       if (at + 1 < stages.length) soFar = withBoundary(at, soFar);
     } catch (error) {
