@@ -72,6 +72,11 @@ async function bundle(folder: string): Promise<void> {
     output: {
       dir: folder,
       chunkFileNames: "chunk-[name].js",
+      // What every definition loads is one chunk: each more costs half a millisecond whenever a command starts.
+      codeSplitting: {
+        includeDependenciesRecursively: true,
+        groups: [{ name: "definition", test: /\/src\/index\.ts$/ }],
+      },
       comments: { legal: true },
       minify: "dce-only",
     },

@@ -5,7 +5,7 @@ import type { BuildPlan } from "../engine/plan.ts";
 import type { Image } from "../image/image.ts";
 import type { BuildOptions, LockOptions, PlanOptions } from "./builder.ts";
 import { checkCall } from "./check-call.ts";
-import { chooseBuilder } from "./choose-builder.ts";
+import type { ChosenBuilder } from "./choose-builder.ts";
 
 /**
  * Builds an image and puts it into its registry, or where `output` says. Begins at once; await it for the result, or
@@ -22,7 +22,7 @@ export function build(image: Image, options: BuildOptions = {}): Build {
   return new Build(async (emit) => {
     let last: BuildEvent["kind"] | undefined;
     try {
-      const chosen = await chooseBuilder(options);
+      const chosen = await choose(options);
       const building = chosen.builder.build(image, chosen.options);
       for await (const event of building) {
         last = event.kind;
@@ -51,7 +51,7 @@ export function build(image: Image, options: BuildOptions = {}): Build {
  */
 export async function plan(image: Image, options: PlanOptions = {}): Promise<readonly BuildPlan[]> {
   checkCall("plan", image, options);
-  const chosen = await chooseBuilder(options);
+  const chosen = await choose(options);
   return chosen.builder.plan(image, chosen.options);
 }
 
@@ -66,7 +66,7 @@ export async function plan(image: Image, options: PlanOptions = {}): Promise<rea
  */
 export async function check(image: Image, options: PlanOptions = {}): Promise<void> {
   checkCall("check", image, options);
-  const chosen = await chooseBuilder(options);
+  const chosen = await choose(options);
   return chosen.builder.check(image, chosen.options);
 }
 
@@ -80,6 +80,14 @@ export async function check(image: Image, options: PlanOptions = {}): Promise<vo
  */
 export async function lock(image: Image, options: LockOptions = {}): Promise<WrittenLock> {
   checkCall("lock", image, options);
-  const chosen = await chooseBuilder(options);
+  const chosen = await choose(options);
   return chosen.builder.lock(image, chosen.options);
+}
+
+/** Loaded late: definitions import `lamella` for {@link Image} alone. */
+async function choose<Options extends BuildOptions>(
+  options: Options,
+): Promise<ChosenBuilder<Options>> {
+  const { chooseBuilder } = await import("./choose-builder.ts");
+  return chooseBuilder(options);
 }

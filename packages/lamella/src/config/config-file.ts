@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { systemWords } from "../files/system-words.ts";
@@ -129,6 +130,8 @@ export class ConfigFile {
 /** A file's content; undefined when none is where one is by custom. */
 async function readPlace({ path, variable }: ConfigFilePlace): Promise<string | undefined> {
   try {
+    // Every command looks at all places, and most are empty: a try to read each would take a thread's time.
+    if (variable === undefined && !statSync(path, { throwIfNoEntry: false })) return undefined;
     return await readFile(path, "utf8");
   } catch (error) {
     if (variable !== undefined) {

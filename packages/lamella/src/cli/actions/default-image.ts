@@ -1,7 +1,7 @@
+import { foundBy } from "../../config/default-image/decide.ts";
 import {
   type DefaultImageExplanation,
   explainDefaultImage,
-  foundBy,
 } from "../../config/default-image/default-images.ts";
 import { type FindImageOptions, findImage } from "../../config/default-image/find-image.ts";
 import type { CommonFlags } from "../commands/parameters.ts";
