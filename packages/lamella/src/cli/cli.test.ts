@@ -193,6 +193,16 @@ test("lamella images lists the default image and the named ones, and what says s
     tag: "v1",
     digest: null,
   });
+  const unknown = await lamella(
+    inputs,
+    { FLYTE_INTERNAL_IMAGE: "https://acme.com" },
+    undefined,
+    cwd,
+  );
+  expect(unknown.stderr).toMatch(
+    /^warning: There is no default image\. The variable FLYTE_INTERNAL_IMAGE: Not an image/,
+  );
+  expect(unknown.stdout).toMatch(/^my_custom_image .*\nanother_image .*\nother .*\n$/);
   const untagged = await lamella(["images", "--image", "spark=acme/spark"]);
   expect(untagged.stderr).toMatch(
     /^error: image cannot be "spark=acme\/spark": .*neither a tag nor a digest/,

@@ -1,16 +1,14 @@
 import type { Config } from "../../config/config.ts";
-import {
-  type DefaultImageOptions,
-  explainDefaultImage,
-} from "../../config/default-image/default-images.ts";
+import { explainDefaultImage } from "../../config/default-image/default-images.ts";
 import { ImageConfig } from "../../config/image-config.ts";
 import { defaultImageName, NamedImage } from "../../config/named-image.ts";
+import { LamellaError } from "../../error.ts";
 import type { CommonFlags, ImageFlags } from "../commands/parameters.ts";
 import type { CliContext } from "../context.ts";
 import { shownSource } from "../settings/setting-source.ts";
 import { printable } from "../terminal/line.ts";
 import { table } from "../terminal/table.ts";
-import { loadSettings } from "./settings.ts";
+import { loadSettings, warn } from "./settings.ts";
 
 export interface ImagesFlags extends CommonFlags, ImageFlags {
   readonly json?: boolean;
@@ -29,7 +27,9 @@ export async function imagesAction(
 ): Promise<void> {
   const { process } = this;
   const config = await loadSettings(this, file, image);
-  const [defaultImage, ...others] = await explainedImages(config, this);
+  const named = namedImages(config, this);
+  const defaultImage = named.find(isDefault) ?? (await fallback(config, this));
+  const others = named.filter((one) => !isDefault(one));
   if (json) {
     const known = ImageConfig.createFrom(
       defaultImage?.image,
@@ -45,27 +45,29 @@ export async function imagesAction(
     process.stdout.write(`${printable(row)}\n`);
 }
 
-async function explainedImages(
-  config: Config,
-  { cwd, env }: CliContext,
-): Promise<readonly ExplainedImage[]> {
-  const { images, sources } = config;
-  const named = Object.entries(images).map(([name, uri]): ExplainedImage => {
-    const source = shownSource(sources.get(`images/${name}`), cwd);
-    return { image: parse(name, uri), source };
-  });
-  const isDefault = ({ image }: ExplainedImage): boolean => image.name === defaultImageName;
-  const configured = named.find(isDefault);
-  return [
-    configured ?? (await fallback({ cwd, env, config })),
-    ...named.filter((one) => !isDefault(one)),
-  ];
+function namedImages({ images, sources }: Config, { cwd }: CliContext): readonly ExplainedImage[] {
+  return Object.entries(images).map(([name, uri]) => ({
+    image: parse(name, uri),
+    source: shownSource(sources.get(`images/${name}`), cwd),
+  }));
 }
 
-async function fallback(options: DefaultImageOptions): Promise<ExplainedImage> {
-  const { image, decidedBy, answers } = await explainDefaultImage(options);
-  const source = answers.find(({ step }) => step === decidedBy)?.reason ?? decidedBy;
-  return { image: parse(defaultImageName, image), source };
+function isDefault({ image }: ExplainedImage): boolean {
+  return image.name === defaultImageName;
+}
+
+/** The image that nobody named; a warning where there is none, which keeps the others from nobody. */
+async function fallback(config: Config, context: CliContext): Promise<ExplainedImage | undefined> {
+  const { cwd, env } = context;
+  try {
+    const { image, decidedBy, answers } = await explainDefaultImage({ cwd, env, config });
+    const source = answers.find(({ step }) => step === decidedBy)?.reason ?? decidedBy;
+    return { image: parse(defaultImageName, image), source };
+  } catch (error) {
+    if (!(error instanceof LamellaError)) throw error;
+    warn(`There is no default image. ${error.message}`, context);
+    return undefined;
+  }
 }
 
 function parse(name: string, uri: string): NamedImage {
