@@ -36,7 +36,7 @@ export const build: Command<CliContext> = buildCommand({
         parse: String,
         optional: true,
         placeholder: "NAME",
-        brief: "NAME of the plugin that builds, or local; not the configured one",
+        brief: "NAME of the plugin that builds, or local",
       },
       locked: {
         kind: "boolean",
