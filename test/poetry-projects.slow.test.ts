@@ -1,8 +1,9 @@
-import { access, readFile } from "node:fs/promises";
+import { access, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { output } from "../packages/lamella/testing/daemon.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
+import { lamella } from "../packages/lamella/testing/lamella.ts";
 import { startAptMirror } from "./apt-mirror.ts";
 import { lamellaEngine } from "./lamella-engine.ts";
 import { createProject, debianImage, type Project, tryBuild } from "./project.ts";
@@ -56,6 +57,19 @@ async function build(call: string): Promise<string> {
   return last.result.uri;
 }
 
+/** Writes Lamella's own lock, builds by it alone, and takes it away again. */
+async function buildByLock(name: string): Promise<string> {
+  const env = { LAMELLA_HOME: project.store };
+  const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
+  expect(lock.code, lock.stderr).toBe(0);
+  const attempt = await tryBuild(project, ["--locked", "--force"]);
+  expect(attempt.code, attempt.stderr).toBe(0);
+  await rm(join(project.folder, `pylock.${name}.toml`));
+  const last = attempt.events.at(-1);
+  if (last?.kind !== "finished") throw new Error("The build did not finish.");
+  return last.result.uri;
+}
+
 async function installed(uri: string): Promise<readonly string[]> {
   const script = `import importlib.metadata as m; print("\\n".join(sorted(f"{d.name.lower()} {d.version}" for d in m.distributions(path=["/opt/venv/lib/python3.11/site-packages"]))))`;
   const said = await lamellaEngine(project).run(uri, ["python3", "-c", script]);
@@ -65,7 +79,7 @@ async function installed(uri: string): Promise<readonly string[]> {
 /** What Poetry would install here. */
 async function wanted(...args: readonly string[]): Promise<readonly string[]> {
   const said = await runPoetry("install", "--dry-run", "--no-ansi", ...args);
-  const rows = [...said.matchAll(/Installing (\S+) \((\S+?)(?: [^)]*)?\)(?!: Skipped)/g)];
+  const rows = [...said.matchAll(/Installing (\S+) \(([^\s)]+)(?: [^)\n]*)?\)(?!: Skipped)/g)];
   return rows.map(([, name, version]) => `${name} ${version}`).sort();
 }
 
@@ -77,7 +91,7 @@ test("the packages of its lock, a folder that it depends on, and itself", async 
   await project.write("lib/lib/__init__.py", "");
   await project.write(
     "app/pyproject.toml",
-    `${backend("app", `requires-python = ">=3.11,<3.13"\ndependencies = ["six", "colorama; sys_platform == 'win32'"]\noptional-dependencies = { old = ["packaging==23.2"] }\n`)}
+    `${backend("app", `requires-python = ">=3.11,<3.13"\ndependencies = ["six", "lib", "colorama; sys_platform == 'win32'"]\noptional-dependencies = { old = ["packaging==23.2"] }\n`)}
 [tool.poetry.dependencies]
 lib = { path = "../lib", develop = true }
 [tool.poetry.group.dev.dependencies]
@@ -93,7 +107,9 @@ ${source}`,
   await project.write("lib/setup.py", setup);
   await project.write("app/setup.py", setup);
   const uri = await build('withPoetryProject("./app/pyproject.toml")');
-  expect(await installed(uri)).toEqual(await wanted("--no-root"));
+  const first = await installed(uri);
+  expect(first).toEqual(await wanted("--no-root"));
+  expect(first.map((row) => row.split(" ")[0])).toEqual(["idna", "iniconfig", "lib", "six"]);
   const options = {
     projectInstallMode: "install_project",
     extras: ["old"],
@@ -112,5 +128,6 @@ ${source}`,
     "import app; print(app.name)",
   ]);
   expect(said.trim()).toBe("app");
+  expect(await installed(await buildByLock("poetry"))).toEqual(there);
   await expect(access(outside)).rejects.toThrow("ENOENT");
 });

@@ -30,7 +30,7 @@ afterAll(() => open?.disposeAsync());
 
 const names = (events: readonly BuildEvent[]): string[] => executed(events).map(({ name }) => name);
 
-async function lock(folder: string): Promise<void> {
+async function writeUvLock(folder: string): Promise<void> {
   await output("uv", ["lock", "--project", join(project.folder, folder)]);
 }
 
@@ -49,6 +49,19 @@ async function buildText(
   const last = events.at(-1);
   if (last?.kind !== "finished") throw new Error("The build did not finish.");
   return { events, uri: last.result.uri };
+}
+
+/** Writes Lamella's own lock, builds by it alone, and takes it away again. */
+async function buildByLock(name: string): Promise<string> {
+  const env = { LAMELLA_HOME: project.store };
+  const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
+  expect(lock.code, lock.stderr).toBe(0);
+  const attempt = await tryBuild(project, ["--locked", "--force"]);
+  expect(attempt.code, attempt.stderr).toBe(0);
+  await rm(join(project.folder, `pylock.${name}.toml`));
+  const last = attempt.events.at(-1);
+  if (last?.kind !== "finished") throw new Error("The build did not finish.");
+  return last.result.uri;
 }
 
 /** What is installed in the image's environment: names and versions. */
@@ -88,7 +101,7 @@ dev = ["iniconfig"]
 docs = ["toml"]
 `,
   );
-  await lock("app");
+  await writeUvLock("app");
   const { uri, events } = await buildWith('withUvProject("./app/pyproject.toml")');
   expect(await installed(uri)).toEqual(await synced("app", "--no-install-project"));
   expect(names(events)).toEqual([]);
@@ -150,7 +163,7 @@ test("a workspace, siblings and an editable inside: all are built, each with wha
   await writePackage("ws/packages/unused", "unused", { dependencies: ["toml"] });
   await writePackage("ws/inner", "inner", { flat: true });
   await writePackage("sibling", "sibling", { dependencies: ["six"] });
-  await lock("ws");
+  await writeUvLock("ws");
   await rm(outside, { force: true });
   const { uri, events } = await buildWith('withUvProject("./ws/pyproject.toml")');
   await expect(access(outside)).rejects.toThrow("ENOENT");
@@ -202,12 +215,13 @@ test("a workspace, siblings and an editable inside: all are built, each with wha
     "iniconfig",
     "second",
   ]);
+  expect(await installed(await buildByLock("projects"))).toEqual(await installed(member.uri));
   await expect(access(outside)).rejects.toThrow("ENOENT");
 });
 
 test("a lock that is older than its project is refused", async () => {
   await writePackage("late", "late", { dependencies: ["six"] });
-  await lock("late");
+  await writeUvLock("late");
   await writePackage("late", "late", { dependencies: ["six>=1.10"] });
   await project.write(
     "image.ts",

@@ -47,6 +47,7 @@ export type {
   CloneOptions,
   FromBaseOptions,
   FromDebianBaseOptions,
+  FromUvScriptOptions,
   LocalPath,
 } from "./image/image.ts";
 export { Image } from "./image/image.ts";
