@@ -7,6 +7,7 @@ import type { RunningHttpServer } from "../../testing/http-server.ts";
 import { temporaryFolder } from "../../testing/lamella.ts";
 import { type TinyWheel, writeTinyWheels } from "../../testing/tiny-wheel.ts";
 import { startWheelIndex } from "../../testing/wheel-index.ts";
+import { checkFreshness } from "../image/project/uv-freshness.ts";
 import { readUvProject, type UvProjectChoice } from "../image/project/uv-project.ts";
 import { projectPackages } from "./project-packages.ts";
 
@@ -162,6 +163,12 @@ describe.each(["current", "older"])("a lock of the %s uv", (which) => {
     expect(others).toEqual([]);
     expect(secret?.wheels[0]?.url).toContain(privateIndex.origin);
     expect(await readFile(lock.file, "utf8")).not.toContain("secret-9.0");
+  });
+
+  test("is as new as its project", () => {
+    const pyproject = path.join(project, "pyproject.toml");
+    const all = { installProject: false, extras: ["all"], groups: ["docs"], defaultGroups: true };
+    checkFreshness(readUvProject({ ...all, pyproject }, { root: project }));
   });
 
   test("two that conflict are refused", () => {
