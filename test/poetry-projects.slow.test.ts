@@ -1,12 +1,11 @@
-import { access, readFile, rm } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { output } from "../packages/lamella/testing/daemon.ts";
 import type { RunningRegistry } from "../packages/lamella/testing/docker-registry.ts";
-import { lamella } from "../packages/lamella/testing/lamella.ts";
 import { startAptMirror } from "./apt-mirror.ts";
 import { lamellaEngine } from "./lamella-engine.ts";
-import { createProject, debianImage, type Project, tryBuild } from "./project.ts";
+import { buildByLock, createProject, debianImage, type Project, tryBuild } from "./project.ts";
 
 // A project that the real Poetry has locked, as an image.
 
@@ -53,19 +52,6 @@ async function build(call: string): Promise<string> {
   const { code, stderr, events } = await tryBuild(project);
   expect(code, stderr).toBe(0);
   const last = events.at(-1);
-  if (last?.kind !== "finished") throw new Error("The build did not finish.");
-  return last.result.uri;
-}
-
-/** Writes Lamella's own lock, builds by it alone, and takes it away again. */
-async function buildByLock(name: string): Promise<string> {
-  const env = { LAMELLA_HOME: project.store };
-  const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
-  expect(lock.code, lock.stderr).toBe(0);
-  const attempt = await tryBuild(project, ["--locked", "--force"]);
-  expect(attempt.code, attempt.stderr).toBe(0);
-  await rm(join(project.folder, `pylock.${name}.toml`));
-  const last = attempt.events.at(-1);
   if (last?.kind !== "finished") throw new Error("The build did not finish.");
   return last.result.uri;
 }
@@ -128,6 +114,6 @@ ${source}`,
     "import app; print(app.name)",
   ]);
   expect(said.trim()).toBe("app");
-  expect(await installed(await buildByLock("poetry"))).toEqual(there);
+  expect(await installed(await buildByLock(project, "poetry"))).toEqual(there);
   await expect(access(outside)).rejects.toThrow("ENOENT");
 });

@@ -108,6 +108,17 @@ export async function build(
   return last.result;
 }
 
+/** Writes Lamella's own lock of a project's image, builds by it alone, and takes it away again. The image's name in the registry. */
+export async function buildByLock(project: Project, name: string): Promise<string> {
+  const env = { LAMELLA_HOME: project.store };
+  const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
+  if (lock.code !== 0)
+    throw new Error(`lamella lock ended with code ${lock.code}:\n${lock.stderr}`);
+  const { uri } = await build(project, ["--locked", "--force"]);
+  await rm(join(project.folder, `pylock.${name}.toml`));
+  return uri;
+}
+
 /** Takes all blobs out of a project's store, and leaves what it remembers. */
 export async function removeBlobs({ store }: Project): Promise<void> {
   await rm(join(store, "blobs"), { recursive: true });

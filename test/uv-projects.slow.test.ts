@@ -7,7 +7,7 @@ import type { RunningRegistry } from "../packages/lamella/testing/docker-registr
 import { lamella } from "../packages/lamella/testing/lamella.ts";
 import { startAptMirror } from "./apt-mirror.ts";
 import { lamellaEngine } from "./lamella-engine.ts";
-import { createProject, debianImage, type Project, tryBuild } from "./project.ts";
+import { buildByLock, createProject, debianImage, type Project, tryBuild } from "./project.ts";
 import { executed } from "./tasks.ts";
 
 // Projects as people have them, locked by the real uv, as images: what the lock says is installed, and nothing of a
@@ -49,19 +49,6 @@ async function buildText(
   const last = events.at(-1);
   if (last?.kind !== "finished") throw new Error("The build did not finish.");
   return { events, uri: last.result.uri };
-}
-
-/** Writes Lamella's own lock, builds by it alone, and takes it away again. */
-async function buildByLock(name: string): Promise<string> {
-  const env = { LAMELLA_HOME: project.store };
-  const lock = await lamella(["lock", "image.ts"], { cwd: project.folder, env });
-  expect(lock.code, lock.stderr).toBe(0);
-  const attempt = await tryBuild(project, ["--locked", "--force"]);
-  expect(attempt.code, attempt.stderr).toBe(0);
-  await rm(join(project.folder, `pylock.${name}.toml`));
-  const last = attempt.events.at(-1);
-  if (last?.kind !== "finished") throw new Error("The build did not finish.");
-  return last.result.uri;
 }
 
 /** What is installed in the image's environment: names and versions. */
@@ -215,7 +202,9 @@ test("a workspace, siblings and an editable inside: all are built, each with wha
     "iniconfig",
     "second",
   ]);
-  expect(await installed(await buildByLock("projects"))).toEqual(await installed(member.uri));
+  expect(await installed(await buildByLock(project, "projects"))).toEqual(
+    await installed(member.uri),
+  );
   await expect(access(outside)).rejects.toThrow("ENOENT");
 });
 

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import * as z from "zod/mini";
 import type {
   CacheConfig,
+  Config,
   ConfigWarning,
   PythonIndexConfig,
   RegistryConfig,
@@ -16,18 +17,8 @@ import { aboveZero, parseDuration, parseSize } from "./limits.ts";
 import { nearestName } from "./nearest.ts";
 
 /** What a configuration file sets. */
-interface FileSettings {
-  readonly registries: Readonly<Record<string, RegistryConfig>>;
+interface FileSettings extends Omit<Config, "file" | "storeRoot"> {
   readonly store?: string;
-  readonly defaultRegistry?: string;
-  readonly python: PythonIndexConfig;
-  readonly cache: CacheConfig;
-  readonly steps: StepLimits;
-  readonly builder?: string;
-  readonly plugins: readonly string[];
-  readonly images: Readonly<Record<string, string>>;
-  readonly sources: ReadonlyMap<string, SettingSource>;
-  readonly warnings: readonly ConfigWarning[];
 }
 
 const text = z.string().check(z.minLength(1));

@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, relative, sep } from "node:path";
-import { LamellaError } from "../error.ts";
 import { dockerignoreRules } from "../files/dockerignore.ts";
 import { fileSystemError } from "../files/error.ts";
 import { defaultIgnoreRules, type IgnoreRules, rulesBelow } from "../files/ignore.ts";
 import { show } from "./argument.ts";
 import type { Problem } from "./error.ts";
 import { type LayerContext, onThisMachine } from "./layers/layer-context.ts";
-import { worldProblems } from "./layers/world.ts";
+import { foundProblems, worldProblems } from "./layers/world.ts";
 
 /**
  * What is left out when a folder of this machine is copied: what the definition's `.dockerignore` says, if it names one.
@@ -28,15 +27,12 @@ export function ignoreFileProblems(context: LayerContext): readonly Problem[] {
   if (ignoreFile === undefined) return [];
   const layer = `withDockerignore(${show(ignoreFile)})`;
   const file = onThisMachine(context, ignoreFile);
-  const problems = worldProblems(file, "it names", "file");
-  if (problems.length > 0) return problems.map((problem) => ({ layer, ...problem }));
-  try {
-    ignoreRulesFor(dirname(file), context);
-    return [];
-  } catch (error) {
-    if (!(error instanceof LamellaError)) throw error;
-    return [{ layer, message: error.message, hint: error.hint }];
-  }
+  const problems = foundProblems(() => {
+    const missing = worldProblems(file, "it names", "file");
+    if (missing.length === 0) ignoreRulesFor(dirname(file), context);
+    return missing;
+  });
+  return problems.map((problem) => ({ layer, ...problem }));
 }
 
 /** Whether the definition's `.dockerignore` leaves a file out that the definition names. */

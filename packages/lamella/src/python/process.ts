@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { access, constants } from "node:fs/promises";
+import { access, constants, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import type { Environment } from "./package-index/pip-settings.ts";
 
@@ -13,6 +13,12 @@ export interface ProcessResult {
 
 /** Locks of many thousand rows stay far below; in bytes. */
 const maximumOutput = 64 * 1024 * 1024;
+
+/** Whether a program is a script, which starts another one. */
+export async function isScript(file: FileHandle): Promise<boolean> {
+  const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
+  return buffer.toString("latin1") === "#!";
+}
 
 /** Every executable file of the name on PATH, in order. */
 export async function executables(name: string, env: Environment): Promise<string[]> {

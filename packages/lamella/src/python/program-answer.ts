@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { type FileStats, fileKey, fileState, isSettled } from "../files/file-stats.ts";
 import type { MemoStore } from "../store/memo-store.ts";
 import type { Environment } from "./package-index/pip-settings.ts";
-import { run } from "./process.ts";
+import { isScript, run } from "./process.ts";
 
 export interface ProgramAnswerOptions {
   /** Where answers are remembered; each is asked for anew where absent. */
@@ -43,8 +43,7 @@ export async function programAnswer(
 async function binaryStats(file: string): Promise<FileStats | undefined> {
   try {
     await using opened = await open(file);
-    const { buffer } = await opened.read(Buffer.alloc(2), 0, 2, 0);
-    return buffer.toString("latin1") === "#!" ? undefined : await opened.stat({ bigint: true });
+    return (await isScript(opened)) ? undefined : await opened.stat({ bigint: true });
   } catch {
     return undefined;
   }

@@ -1,7 +1,5 @@
-import { LamellaError } from "../../error.ts";
 import type { CanonicalValue } from "../../files/canonical.ts";
 import type { SlicedWork } from "../../files/sliced-work.ts";
-import { treeWork } from "../../files/tree.ts";
 import { requireOptions, requirePath } from "../argument.ts";
 import type { Problem } from "../error.ts";
 import {
@@ -12,6 +10,7 @@ import {
   readPoetryProject,
 } from "../project/poetry-project.ts";
 import { encodeSecretMounts } from "../secret.ts";
+import { folderDigests, folderProblems } from "./built-folders.ts";
 import type { LayerContext } from "./layer-context.ts";
 import {
   type ProjectOptions,
@@ -21,7 +20,7 @@ import {
   requirePyproject,
 } from "./project-options.ts";
 import { encodePythonIndex } from "./python-index.ts";
-import { worldProblems } from "./world.ts";
+import { foundProblems } from "./world.ts";
 
 /** Options of {@link Image.withPoetryProject}. */
 export interface PoetryProjectOptions extends ProjectOptions {
@@ -76,14 +75,13 @@ export function* encodePoetryLayer(
 ): SlicedWork<CanonicalValue> {
   const project = readLayerPoetry(layer, context);
   yield;
-  const folders: string[] = [];
-  for (const folder of poetryFolders(project)) {
-    const ignore = poetryIgnoreRules(folder, project, context);
-    folders.push((yield* treeWork(folder, { ignore, memo: context.memo })).digest);
-  }
+  const folders = poetryFolders(project).map((folder) => ({
+    folder,
+    ignore: poetryIgnoreRules(folder, project, context),
+  }));
   return {
     lock: encodePoetryProject(project),
-    folders,
+    folders: yield* folderDigests(folders, context),
     index: encodePythonIndex(layer),
     secretMounts: encodeSecretMounts(layer),
   };
@@ -93,12 +91,5 @@ export function poetryProjectProblems(
   layer: PoetryProjectLayer,
   context: LayerContext,
 ): readonly Problem[] {
-  try {
-    return poetryFolders(readLayerPoetry(layer, context)).flatMap((folder) =>
-      worldProblems(folder, "its lock names", "folder"),
-    );
-  } catch (error) {
-    if (!(error instanceof LamellaError)) throw error;
-    return [{ message: error.message, hint: error.hint }];
-  }
+  return foundProblems(() => folderProblems(poetryFolders(readLayerPoetry(layer, context))));
 }

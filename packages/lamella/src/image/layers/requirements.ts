@@ -1,4 +1,3 @@
-import { LamellaError } from "../../error.ts";
 import type { CanonicalValue } from "../../files/canonical.ts";
 import { sha256 } from "../../files/digest.ts";
 import type { SlicedWork } from "../../files/sliced-work.ts";
@@ -21,7 +20,7 @@ import {
   pythonIndexOptions,
   pythonIndexSettings,
 } from "./python-index.ts";
-import { worldProblems } from "./world.ts";
+import { foundProblems, worldProblems } from "./world.ts";
 
 /** Options of {@link Image.withRequirements}. */
 export interface RequirementsOptions extends PythonIndexOptions, SecretMountsOptions {}
@@ -72,11 +71,8 @@ export function requirementsProblems(
   layer: RequirementsLayer,
   context: LayerContext,
 ): readonly Problem[] {
-  try {
+  return foundProblems(() => {
     const { local } = readRequirementsFile(onThisMachine(context, layer.file));
     return local.flatMap((absolute) => worldProblems(absolute, `${layer.file} names`, "either"));
-  } catch (error) {
-    if (!(error instanceof LamellaError)) throw error;
-    return [{ message: error.message, hint: error.hint }];
-  }
+  });
 }

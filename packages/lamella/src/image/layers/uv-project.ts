@@ -1,7 +1,5 @@
-import { LamellaError } from "../../error.ts";
 import type { CanonicalValue } from "../../files/canonical.ts";
 import type { SlicedWork } from "../../files/sliced-work.ts";
-import { treeWork } from "../../files/tree.ts";
 import { requireOptions, requirePath } from "../argument.ts";
 import type { Problem } from "../error.ts";
 import { checkFreshness } from "../project/uv-freshness.ts";
@@ -13,6 +11,7 @@ import {
   type UvProject,
 } from "../project/uv-project.ts";
 import { encodeSecretMounts } from "../secret.ts";
+import { folderDigests, folderProblems } from "./built-folders.ts";
 import type { LayerContext } from "./layer-context.ts";
 import {
   type ProjectOptions,
@@ -22,7 +21,7 @@ import {
   requirePyproject,
 } from "./project-options.ts";
 import { encodePythonIndex } from "./python-index.ts";
-import { worldProblems } from "./world.ts";
+import { foundProblems } from "./world.ts";
 
 /**
  * Options of {@link Image.withUvProject}. What the lock names comes from where the lock says; the options for indexes say
@@ -83,30 +82,22 @@ export function* encodeProject(
   project: LockedProject,
   context: LayerContext,
 ): SlicedWork<{ readonly lock: CanonicalValue; readonly folders: readonly string[] }> {
-  const folders: string[] = [];
-  for (const { folder, ignore } of builtFolders(project, context)) {
-    folders.push((yield* treeWork(folder, { ignore, memo: context.memo })).digest);
-  }
+  const folders = yield* folderDigests(builtFolders(project, context), context);
   return { lock: encodeLockedProject(project), folders };
 }
 
 /** What is wrong with the folders that a lock names. */
 export function projectProblems(project: LockedProject, context: LayerContext): readonly Problem[] {
-  return builtFolders(project, context).flatMap(({ folder }) =>
-    worldProblems(folder, "its lock names", "folder"),
-  );
+  return folderProblems(builtFolders(project, context).map(({ folder }) => folder));
 }
 
 export function uvProjectProblems(
   layer: UvProjectLayer,
   context: LayerContext,
 ): readonly Problem[] {
-  try {
+  return foundProblems(() => {
     const project = readLayerProject(layer, context);
     checkFreshness(project);
     return projectProblems(project, context);
-  } catch (error) {
-    if (!(error instanceof LamellaError)) throw error;
-    return [{ message: error.message, hint: error.hint }];
-  }
+  });
 }

@@ -1,5 +1,4 @@
 import { dirname } from "node:path";
-import { LamellaError } from "../../error.ts";
 import type { CanonicalValue } from "../../files/canonical.ts";
 import type { SlicedWork } from "../../files/sliced-work.ts";
 import { requireOptions, requirePath } from "../argument.ts";
@@ -28,6 +27,7 @@ import {
   pythonIndexSettings,
 } from "./python-index.ts";
 import { encodeProject, projectProblems } from "./uv-project.ts";
+import { foundProblems } from "./world.ts";
 
 /** Options of {@link Image.fromUvScript} that concern its packages. */
 export interface UvScriptOptions extends PythonIndexOptions, SecretMountsOptions {}
@@ -96,13 +96,10 @@ export function* encodeUvScript(
 }
 
 export function uvScriptProblems(layer: UvScriptLayer, context: LayerContext): readonly Problem[] {
-  try {
+  return foundProblems(() => {
     const request = readLayerScript(layer, context);
     return "packages" in request
       ? pipPackagesProblems(request.packages, { ...context, root: request.directory })
       : projectProblems(request.project, context);
-  } catch (error) {
-    if (!(error instanceof LamellaError)) throw error;
-    return [{ message: error.message, hint: error.hint }];
-  }
+  });
 }

@@ -1,9 +1,20 @@
 import { accessSync, constants, statSync } from "node:fs";
+import { LamellaError } from "../../error.ts";
 import type { Problem } from "../error.ts";
 
 /** What to look at when a path leads nowhere. */
 export const relativePathsHint =
   "Paths are relative to the definition file's folder; in a program, to its working directory.";
+
+/** What `look` finds wrong; an error of ours that it ends with is a problem too. */
+export function foundProblems(look: () => readonly Problem[]): readonly Problem[] {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof LamellaError)) throw error;
+    return [{ message: error.message, hint: error.hint }];
+  }
+}
 
 /** Whether there is a folder at the path, or a link to one. */
 export function isFolder(path: string): boolean {

@@ -2,6 +2,7 @@ import { open, readdir, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { compareByteOrder } from "../../files/byte-order.ts";
 import type { MemoStore } from "../../store/memo-store.ts";
+import { isScript } from "../process.ts";
 import { programAnswer } from "../program-answer.ts";
 
 /** A Python that compiles bytecode: an interpreter of this machine, and what decides the bytes that it makes. */
@@ -120,8 +121,7 @@ async function realInterpreter(path: string): Promise<string | undefined> {
   try {
     const real = await realpath(path);
     await using file = await open(real);
-    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
-    return buffer.toString("latin1") === "#!" ? undefined : real;
+    return (await isScript(file)) ? undefined : real;
   } catch {
     return undefined;
   }
